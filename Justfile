@@ -1,0 +1,29 @@
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# list the recipes
+default:
+    @just --list --unsorted
+
+# every verdict at quick size; arguments go to `kverdict check`
+check *ARGS:
+    cargo run --release --quiet -- check {{ARGS}}
+
+# every test
+test:
+    cargo test --workspace
+
+# formatting and lints
+lint:
+    cargo fmt --all --check && cargo clippy --workspace --all-targets -- -D warnings
+
+# walk through a state space in the browser
+explore TARGET:
+    cargo run --release --quiet -- explore {{TARGET}}
+
+# states per second and memory per state, beside Stateright and SPIN (minutes)
+bench:
+    cargo bench --package kverdict-checker
+
+# everything that must hold before a merge
+ci:
+    .ci/run

@@ -1,0 +1,8 @@
+//! Results of a run as data, and everything that is rendered from them.
+//!
+//! [`results`] is the one source: no rendering computes a verdict, and none can be edited into saying
+//! something that the data does not say.
+
+pub mod results;
+mod svg;
+pub mod timeline;

@@ -1,0 +1,222 @@
+//! `kverdict check`: asks every selected question, one after the other, and prints what comes out.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
+
+use reports::results::{
+    EngineState, Extent, MechanismRecord, NotRun, Run, SCHEMA, Shard, Summary, VERSION, VariantRecord, Verdict,
+};
+
+use crate::catalogue::{CATALOGUE, Selection};
+use crate::cli::{CheckArgs, Format, SearchArgs};
+use crate::engine::Engine;
+use crate::environment;
+use crate::failure::{Failure, Status};
+use crate::progress::ProgressLine;
+use crate::question::{Question, StateSearch};
+use crate::size::SizeRequest;
+use crate::subject::{Plan, Subject};
+use crate::table;
+
+/// Runs the command.
+///
+/// # Errors
+/// Wrong usage, nothing selected, or the output could not be written.
+pub fn run(args: &CheckArgs, stop: &Arc<AtomicBool>) -> Result<Status, Failure> {
+    let questions = select(args)?;
+    let run = ask_all(args, questions, stop)?;
+    if let Some(file) = &args.results {
+        write_whole(file, run.to_json().as_bytes())?;
+    }
+    if args.format == Format::Json {
+        anstream::stdout().write_all(run.to_json().as_bytes())?;
+    }
+    Ok(status(&run, args))
+}
+
+/// The plan that the arguments describe.
+pub fn plan(args: &SearchArgs, stop: &Arc<AtomicBool>) -> Plan {
+    Plan {
+        threads: args.threads.map_or_else(environment::available_threads, usize::from),
+        timeout: args.timeout,
+        memory: args.memory,
+        symmetry: args.symmetry,
+        stop: Arc::clone(stop),
+        progress: Arc::new(checker::Progress::default()),
+    }
+}
+
+/// The questions that the arguments select, in catalogue order, engine by engine within a variant.
+fn select(args: &CheckArgs) -> Result<Vec<Box<dyn Question>>, Failure> {
+    let request = SizeRequest::parse(args.search.size.as_deref())?;
+    let all: Vec<&'static dyn Subject> = CATALOGUE.iter().flat_map(|m| m.subjects.iter().map(Box::as_ref)).collect();
+    let known: Vec<(&str, &str)> = all.iter().map(|s| (s.mechanism(), s.name())).collect();
+    let selection = Selection::parse(&args.targets, &known)?;
+    let chosen: Vec<_> = all.into_iter().filter(|s| selection.includes(s.mechanism(), s.name())).collect();
+    request.check_names(chosen.iter().copied())?;
+    if args.search.symmetry && !chosen.iter().any(|s| s.has_symmetry()) {
+        return Err(Failure::usage("--symmetry: none of the selected variants has interchangeable parts"));
+    }
+
+    let engines = wanted_engines(args);
+    let mut questions: Vec<Box<dyn Question>> = Vec::new();
+    for subject in chosen {
+        let size = request.for_subject(subject)?;
+        for engine in [Engine::Exact, Engine::Stateright] {
+            // Stateright searches without symmetry: only its depth-first search would know it.
+            let possible = engine == Engine::Exact || !args.search.symmetry;
+            if engines.contains(&engine) && possible {
+                questions.push(Box::new(StateSearch { subject, engine, size }));
+            }
+        }
+    }
+    if let Some((index, of)) = args.shard {
+        let mine = |position: usize| position % of as usize == index as usize - 1;
+        let numbered = questions.into_iter().enumerate();
+        questions = numbered.filter(|(position, _)| mine(*position)).map(|(_, question)| question).collect();
+    }
+    if questions.is_empty() {
+        return Err(Failure::nothing("nothing was selected: no verdict of these engines in this part"));
+    }
+    Ok(questions)
+}
+
+fn wanted_engines(args: &CheckArgs) -> Vec<Engine> {
+    if args.engine.is_empty() { Engine::ALL.to_vec() } else { args.engine.clone() }
+}
+
+fn ask_all(args: &CheckArgs, questions: Vec<Box<dyn Question>>, stop: &Arc<AtomicBool>) -> Result<Run, Failure> {
+    let (started, clock) = (SystemTime::now(), Instant::now());
+    let plan = plan(&args.search, stop);
+    let mut printer = table::Printer::new(args.format == Format::Text);
+    let mut progress = ProgressLine::new(questions.len(), Arc::clone(&plan.progress));
+    let mut records: Vec<VariantRecord> = Vec::new();
+    let mut left_out = Vec::new();
+    for question in &questions {
+        if stop.load(Ordering::Relaxed) {
+            left_out.push(format!("{}/{} ({})", question.mechanism(), question.variant(), question.engine().name()));
+            continue;
+        }
+        progress.begin(question.as_ref());
+        let mut record = question.ask(&plan).map_err(|error| {
+            let (mechanism, variant) = (question.mechanism(), question.variant());
+            Failure::usage(format!("{mechanism}/{variant}: {} broke down: {error}", question.engine().name()))
+        })?;
+        compare_engines(&mut record, records.last(), question.as_ref());
+        progress.answered(|| printer.record(&record))?;
+        records.push(record);
+    }
+    progress.finish();
+
+    let run = Run {
+        schema: SCHEMA.to_string(),
+        version: VERSION,
+        tool: environment::tool(),
+        machine: environment::machine(),
+        command: command_line(),
+        started: humantime::format_rfc3339_seconds(started).to_string(),
+        seconds: crate::question::rounded(clock.elapsed()),
+        shard: args.shard.map(|(index, of)| Shard { index, of }),
+        interrupted: stop.load(Ordering::Relaxed),
+        engines: engine_states(args),
+        mechanisms: mechanism_records(&records),
+        summary: Summary::of(&records),
+        verdicts: records,
+    };
+    printer.summary(&run, &left_out)?;
+    Ok(run)
+}
+
+/// Both engines have searched the same states, or one of them is wrong.
+fn compare_engines(record: &mut VariantRecord, previous: Option<&VariantRecord>, question: &dyn Question) {
+    let Some(exact) = previous else { return };
+    let same_variant = exact.mechanism == record.mechanism && exact.variant == record.variant;
+    if question.engine() != Engine::Stateright || !same_variant || exact.limit.is_some() || record.limit.is_some() {
+        return;
+    }
+    let (ours, theirs) = (exact.count("states"), record.count("states"));
+    if ours != theirs {
+        let why = question.explain_difference();
+        record.differences.push(format!("{} states, exact has {}: {why}", theirs.unwrap_or(0), ours.unwrap_or(0)));
+    }
+    for (p, q) in exact.properties.iter().zip(&record.properties) {
+        if p.verdict != q.verdict && q.verdict != Verdict::NotRun {
+            record.differences.push(format!("{} is {}, exact says {}", q.name, q.verdict.word(), p.verdict.word()));
+        }
+    }
+    record.as_expected = record.differences.is_empty();
+}
+
+fn status(run: &Run, args: &CheckArgs) -> Status {
+    let missing_but_required = args.require.iter().any(|engine| {
+        let state = run.engines.iter().find(|state| state.name == engine.name());
+        state.is_none_or(|state| state.not_run.is_some())
+    });
+    match run.summary {
+        _ if run.interrupted => Status::Interrupted,
+        Summary { not_as_expected: 1.., .. } => Status::NotAsExpected,
+        _ if missing_but_required => Status::Usage,
+        Summary { undecided: 1.., .. } => Status::Undecided,
+        _ => Status::AsExpected,
+    }
+}
+
+fn engine_states(args: &CheckArgs) -> Vec<EngineState> {
+    let mut engines = wanted_engines(args);
+    engines.extend(args.require.iter().copied().filter(|engine| !args.engine.contains(engine)));
+    engines.sort();
+    engines.dedup();
+    let state = |engine: Engine| EngineState {
+        name: engine.name().to_string(),
+        version: engine.version().map(str::to_string),
+        not_run: left_out(engine, args),
+    };
+    engines.into_iter().map(state).collect()
+}
+
+/// Why a wanted engine gave no verdict at all.
+fn left_out(engine: Engine, args: &CheckArgs) -> Option<NotRun> {
+    if engine == Engine::Stateright && args.search.symmetry {
+        let reason = "its breadth-first search ignores symmetry in silence".to_string();
+        return Some(NotRun { reason, how_to_run: "leave out --symmetry".to_string() });
+    }
+    if !wanted_engines(args).contains(&engine) {
+        let how_to_run = format!("--engine {}", engine.name());
+        return Some(NotRun { reason: "not selected".to_string(), how_to_run });
+    }
+    None
+}
+
+fn mechanism_records(records: &[VariantRecord]) -> Vec<MechanismRecord> {
+    let chosen = CATALOGUE.iter().filter(|m| records.iter().any(|record| record.mechanism == m.name));
+    let record = |m: &crate::catalogue::Mechanism| MechanismRecord {
+        name: m.name.to_string(),
+        title: m.title.to_string(),
+        question: m.question.to_string(),
+        source: m.source.to_string(),
+        assumptions: m.assumptions.clone(),
+    };
+    chosen.map(record).collect()
+}
+
+fn command_line() -> Vec<String> {
+    let mut words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(program) = words.first_mut() {
+        *program = "kverdict".to_string();
+    }
+    words
+}
+
+/// Writes a file so that it is there whole or not at all.
+pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failure = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", file.display()));
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failure)?;
+    temporary.write_all(bytes).map_err(failure)?;
+    temporary.as_file().sync_all().map_err(failure)?;
+    temporary.persist(file).map_err(|error| failure(error.error))?;
+    Ok(())
+}

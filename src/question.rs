@@ -1,0 +1,173 @@
+//! Questions: what one engine can be asked about one variant, and the record of its answer.
+
+use std::time::Duration;
+
+use models::machine::{Expect, Size};
+use reports::results::{
+    Count, Counterexample, Extent, PropertyRecord, StepCount, VariantRecord, Verdict,
+};
+
+use crate::engine::Engine;
+use crate::subject::{Plan, Search, Subject};
+
+/// Something on which one engine can give a verdict.
+pub trait Question: Send + Sync {
+    /// The mechanism's name.
+    fn mechanism(&self) -> &str;
+    /// The variant's name.
+    fn variant(&self) -> &str;
+    /// The engine.
+    fn engine(&self) -> Engine;
+    /// Asks the engine.
+    ///
+    /// # Errors
+    /// The engine broke down: no verdict, one line that says why.
+    fn ask(&self, plan: &Plan) -> Result<VariantRecord, String>;
+    /// Why this engine's count of states differs from the other one's, in words.
+    fn explain_difference(&self) -> String {
+        String::new()
+    }
+}
+
+/// A state search over one variant, by one of the two engines that do that.
+pub struct StateSearch {
+    /// The variant.
+    pub subject: &'static dyn Subject,
+    /// `exact` or `stateright`.
+    pub engine: Engine,
+    /// The size.
+    pub size: Size,
+}
+
+impl Question for StateSearch {
+    fn mechanism(&self) -> &str {
+        self.subject.mechanism()
+    }
+    fn variant(&self) -> &str {
+        self.subject.name()
+    }
+    fn engine(&self) -> Engine {
+        self.engine
+    }
+    fn ask(&self, plan: &Plan) -> Result<VariantRecord, String> {
+        let search = match self.engine {
+            Engine::Stateright => self.subject.second_opinion(self.size, plan)?,
+            _ => self.subject.search(self.size, plan)?,
+        };
+        Ok(self.record(search, plan))
+    }
+    fn explain_difference(&self) -> String {
+        self.subject.explain_difference(self.size)
+    }
+}
+
+impl StateSearch {
+    fn record(&self, search: Search, plan: &Plan) -> VariantRecord {
+        let subject = self.subject;
+        let size = self.size.written(subject.parameters());
+        let symmetry = if plan.symmetry { " --symmetry" } else { "" };
+        let mut record = VariantRecord {
+            mechanism: subject.mechanism().to_string(),
+            variant: subject.name().to_string(),
+            what: subject.what().to_string(),
+            origin: subject.origin().to_string(),
+            engine: self.engine.name().to_string(),
+            extent: if search.bounds.is_empty() { Extent::AllStates } else { Extent::WithinABound },
+            bounds: search.bounds,
+            verdict: Verdict::Holds,
+            expected: if subject.expect().broken.is_empty() { Verdict::Holds } else { Verdict::Broken },
+            expected_because: subject.expect().why.to_string(),
+            as_expected: false,
+            differences: Vec::new(),
+            properties: self.properties(search.answers),
+            counts: vec![Count { name: "states".to_string(), value: search.states }],
+            steps: self.steps(&search.steps_by_kind),
+            limit: search.limit,
+            not_run: None,
+            seconds: rounded(search.elapsed),
+            peak_bytes: search.peak_bytes,
+            reproduce: format!(
+                "kverdict check {}/{} --engine {} --size {size}{symmetry}",
+                subject.mechanism(),
+                subject.name(),
+                self.engine.name()
+            ),
+            size,
+        };
+        record.counts.extend(search.counts.iter().map(|(name, value)| Count { name: (*name).to_string(), value: *value }));
+        judge(&mut record);
+        record
+    }
+
+    fn properties(&self, answers: Vec<crate::subject::Answer>) -> Vec<PropertyRecord> {
+        let expect = self.subject.expect();
+        let described = self.subject.properties();
+        assert_eq!(described.len(), answers.len(), "an engine answers every property");
+        let records = described.iter().zip(answers).map(|(property, answer)| PropertyRecord {
+            name: property.name.to_string(),
+            witness: property.witness,
+            says: property.says.to_string(),
+            stated_at: format!("{}:{}", property.stated_at.0, property.stated_at.1),
+            verdict: answer.verdict,
+            expected: expected_verdict(&expect, property.name, property.witness),
+            steps: answer.timeline.as_ref().map(|t| u32::try_from(t.steps.len()).unwrap_or(u32::MAX)),
+            counterexample: answer
+                .timeline
+                .filter(|_| answer.verdict == Verdict::Broken)
+                .map(Counterexample::Timeline),
+        });
+        records.collect()
+    }
+
+    fn steps(&self, taken: &[u64]) -> Vec<StepCount> {
+        let kinds = self.subject.kinds(self.size);
+        let counts = kinds.iter().zip(taken).map(|(kind, taken)| StepCount {
+            kind: kind.name.to_string(),
+            taken: *taken,
+            meant_to_happen: kind.used,
+        });
+        counts.collect()
+    }
+}
+
+/// The verdict that the catalogue expects of one property or witness.
+pub fn expected_verdict(expect: &Expect, name: &str, witness: bool) -> Verdict {
+    match (witness, expect.broken.contains(&name), expect.unseen.contains(&name)) {
+        (false, true, _) => Verdict::Broken,
+        (false, false, _) => Verdict::Holds,
+        (true, _, true) => Verdict::Unseen,
+        (true, _, false) => Verdict::Seen,
+    }
+}
+
+/// Fills in the verdict of the whole from the verdicts of the parts, and whether it is as expected.
+pub fn judge(record: &mut VariantRecord) {
+    let any = |verdict| record.properties.iter().any(|p| p.verdict == verdict);
+    record.verdict = match () {
+        () if any(Verdict::Broken) => Verdict::Broken,
+        () if any(Verdict::Undecided) => Verdict::Undecided,
+        () if record.not_run.is_some() => Verdict::NotRun,
+        () => Verdict::Holds,
+    };
+    let mut differences = Vec::new();
+    for property in record.properties.iter().filter(|p| p.verdict != p.expected) {
+        let (is, should) = (property.verdict.word(), property.expected.word());
+        differences.push(format!("{} is {is}, expected {should}", property.name));
+    }
+    // After a limit, a kind that was not taken so far may still come.
+    let complete = record.limit.is_none();
+    for step in &record.steps {
+        match (step.meant_to_happen, step.taken) {
+            (true, 0) if complete => differences.push(format!("step {} never happens", step.kind)),
+            (false, 1..) => differences.push(format!("step {} happens, which this variant should not take", step.kind)),
+            _ => {}
+        }
+    }
+    record.as_expected = differences.is_empty();
+    record.differences = differences;
+}
+
+/// Seconds with microseconds at most: more digits are noise.
+pub fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e6
+}
