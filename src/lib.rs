@@ -3,6 +3,8 @@
 //! The command line tool as a library: [`main`] is the program. Models are in `models/`, the exact engine
 //! in `checker/`, renderings in `reports/`; this crate joins them and knows about terminals.
 
+#[cfg(test)]
+mod audit;
 mod catalogue;
 mod check;
 mod cli;
@@ -13,6 +15,7 @@ mod failure;
 mod list;
 mod progress;
 mod question;
+mod second_opinion;
 mod show;
 mod size;
 mod subject;

@@ -65,7 +65,7 @@ fn start_ticker(bar: ProgressBar, progress: Arc<checker::Progress>, done: Arc<At
         let mut before = 0;
         while !done.load(Ordering::Relaxed) {
             std::thread::sleep(TICK);
-            let states = progress.states.load(Ordering::Relaxed);
+            let states = progress.states();
             // The counter starts again with each search.
             let new = states.saturating_sub(before);
             before = states;

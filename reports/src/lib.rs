@@ -3,6 +3,9 @@
 //! [`results`] is the one source: no rendering computes a verdict, and none can be edited into saying
 //! something that the data does not say.
 
+pub mod baseline;
+pub mod difference;
+pub mod merge;
 pub mod results;
 mod svg;
 pub mod timeline;

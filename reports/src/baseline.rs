@@ -1,0 +1,118 @@
+//! The verdicts that a branch stands for: a results document without times, texts and counterexamples.
+//!
+//! The baseline is committed, so its order is fixed and each fact stands on a line of its own: a change of
+//! one verdict is a change of one line.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::results::{Extent, ReadError, Run, Verdict};
+
+/// The name that every baseline carries.
+pub const SCHEMA: &str = "kverdict-baseline";
+/// The version of its form.
+pub const VERSION: u32 = 1;
+
+/// The facts of a run that may only change for a reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// Always [`VERSION`].
+    pub version: u32,
+    /// For each mechanism, its assumptions.
+    pub assumptions: BTreeMap<String, Vec<String>>,
+    /// For each `mechanism/variant engine`, the facts.
+    pub verdicts: BTreeMap<String, Facts>,
+}
+
+/// The facts about one engine's verdict on one variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// The verdict of the whole.
+    pub verdict: Verdict,
+    /// Whether it is as expected.
+    pub as_expected: bool,
+    /// How much was looked at.
+    pub extent: Extent,
+    /// The size.
+    pub size: String,
+    /// Bounds in words.
+    pub bounds: Vec<String>,
+    /// For each property and witness, its verdict and the length of the shortest run that shows it.
+    pub properties: BTreeMap<String, String>,
+    /// Numbers by name.
+    pub counts: BTreeMap<String, u64>,
+    /// Wall time in seconds, coarse enough to be the same in most runs; never compared closely.
+    pub seconds: f64,
+}
+
+impl Baseline {
+    /// The facts of a run. Verdicts that were not run are not among them.
+    pub fn of(run: &Run) -> Self {
+        let assumptions = run.mechanisms.iter().map(|m| (m.name.clone(), m.assumptions.clone())).collect();
+        let ran = run.verdicts.iter().filter(|record| record.verdict != Verdict::NotRun);
+        let verdicts = ran.map(|record| {
+            let properties = record.properties.iter().map(|p| {
+                let steps = p.steps.map_or(String::new(), |steps| format!(" in {steps}"));
+                (p.name.clone(), format!("{}{steps}", p.verdict.word()))
+            });
+            let facts = Facts {
+                verdict: record.verdict,
+                as_expected: record.as_expected,
+                extent: record.extent,
+                size: record.size.clone(),
+                bounds: record.bounds.clone(),
+                properties: properties.collect(),
+                counts: record.counts.iter().map(|count| (count.name.clone(), count.value)).collect(),
+                seconds: coarse(record.seconds),
+            };
+            (format!("{} {}", record.full_name(), record.engine), facts)
+        });
+        Self { schema: SCHEMA.to_string(), version: VERSION, assumptions, verdicts: verdicts.collect() }
+    }
+
+    /// The document as JSON, indented, with a newline at its end.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("plain data always serializes");
+        text.push('\n');
+        text
+    }
+
+    /// Reads a baseline, or takes the facts out of a results document.
+    ///
+    /// # Errors
+    /// The text is neither, is damaged, or is of another version.
+    pub fn from_json(text: &str) -> Result<Self, ReadError> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: Option<String>,
+            version: Option<u64>,
+        }
+        let head: Head = serde_json::from_str(text).map_err(ReadError::Damaged)?;
+        match (head.schema.as_deref(), head.version) {
+            (Some(SCHEMA), Some(version)) if version == u64::from(VERSION) => {
+                serde_json::from_str(text).map_err(ReadError::Damaged)
+            }
+            (Some(SCHEMA), version) => Err(ReadError::OtherVersion(version.unwrap_or(0))),
+            _ => Run::from_json(text).map(|run| Self::of(&run)),
+        }
+    }
+
+    /// The same facts without times, which differ from run to run.
+    #[must_use]
+    pub fn without_times(mut self) -> Self {
+        for facts in self.verdicts.values_mut() {
+            facts.seconds = 0.0;
+        }
+        self
+    }
+}
+
+/// Tenths of a second below ten seconds, whole seconds above.
+fn coarse(seconds: f64) -> f64 {
+    if seconds < 10.0 { (seconds * 10.0).round() / 10.0 } else { seconds.round() }
+}
