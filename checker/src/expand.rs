@@ -1,0 +1,180 @@
+//! Looking at one state: its properties, its steps, and the states these lead to.
+
+use stateright::{Expectation, Property};
+
+use crate::checker::{Checkable, Checker};
+use crate::error::Phase;
+use crate::hasher::hash_of;
+use crate::shard::StateId;
+
+/// A state that a step led to, and that may be known already.
+pub(crate) struct Candidate<S> {
+    pub(crate) state: S,
+    pub(crate) hash: u64,
+    pub(crate) parent: StateId,
+    /// The place among the candidates of the same part, by which the order of a single thread is restored.
+    pub(crate) place: u32,
+}
+
+/// What was counted and found while states were examined.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) examined: u64,
+    pub(crate) transitions: u64,
+    pub(crate) terminal: u64,
+    pub(crate) cut: u64,
+    pub(crate) kinds: Vec<u64>,
+    /// For each property the first state that decides it.
+    pub(crate) decided: Vec<Option<StateId>>,
+    /// The first state without steps that is not final.
+    pub(crate) deadlock: Option<StateId>,
+}
+
+impl Findings {
+    pub(crate) fn new(kinds: usize, properties: usize) -> Self {
+        Self { kinds: vec![0; kinds], decided: vec![None; properties], ..Self::default() }
+    }
+
+    /// Adds what was found in states that come later in the order of the search.
+    pub(crate) fn add(&mut self, later: &Self) {
+        self.examined += later.examined;
+        self.transitions += later.transitions;
+        self.terminal += later.terminal;
+        self.cut += later.cut;
+        self.kinds.iter_mut().zip(&later.kinds).for_each(|(sum, count)| *sum += count);
+        for (first, later) in self.decided.iter_mut().zip(&later.decided) {
+            *first = first.or(*later);
+        }
+        self.deadlock = self.deadlock.or(later.deadlock);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        let (mut kinds, mut decided) = (std::mem::take(&mut self.kinds), std::mem::take(&mut self.decided));
+        kinds.fill(0);
+        decided.fill(None);
+        *self = Self { kinds, decided, ..Self::default() };
+    }
+}
+
+/// Where an expander is, in case the model panics there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) phase: Phase,
+    /// The state that is being examined, or whose successor is being stored.
+    pub(crate) state: StateId,
+}
+
+/// Examines states one after the other.
+pub(crate) struct Expander<'c, M: Checkable> {
+    checker: &'c Checker<'c, M>,
+    properties: &'c [Property<M>],
+    /// The properties that are not decided yet.
+    open: Vec<usize>,
+    actions: Vec<M::Action>,
+    pub(crate) findings: Findings,
+    pub(crate) place: Place,
+}
+
+impl<'c, M: Checkable> Expander<'c, M> {
+    pub(crate) fn new(checker: &'c Checker<'c, M>, properties: &'c [Property<M>]) -> Self {
+        Self {
+            checker,
+            properties,
+            open: Vec::new(),
+            actions: Vec::new(),
+            findings: Findings::new(checker.kinds.map_or(0, |(count, _)| count), properties.len()),
+            place: Place { phase: Phase::InitStates, state: StateId::NONE },
+        }
+    }
+
+    /// Begins with fresh findings; what is decided already need not be looked at again.
+    pub(crate) fn start(&mut self, known: &Findings) {
+        self.findings.clear();
+        self.actions.clear();
+        self.open.clear();
+        let open = (0..self.properties.len()).filter(|index| {
+            known.decided[*index].is_none() && self.properties[*index].expectation != Expectation::Eventually
+        });
+        self.open.extend(open);
+    }
+
+    /// Gives the canonical form of a state that lies within the boundary, as the engine will store it.
+    #[inline]
+    pub(crate) fn admit(&mut self, state: M::State, parent: StateId) -> Option<Candidate<M::State>> {
+        let model = self.checker.model;
+        self.place.phase = Phase::Boundary;
+        if !model.within_boundary(&state) {
+            self.findings.cut += 1;
+            return None;
+        }
+        let state = match self.checker.symmetry {
+            Some(canonical) => {
+                self.place.phase = Phase::Canonical;
+                canonical(model, &state)
+            }
+            None => state,
+        };
+        self.place.phase = Phase::Hash;
+        let hash = hash_of(&state);
+        Some(Candidate { state, hash, parent, place: 0 })
+    }
+
+    /// Examines `state` and gives each state after it to `sink`, in the order of the actions.
+    #[inline]
+    pub(crate) fn expand(&mut self, id: StateId, state: &M::State, mut sink: impl FnMut(Candidate<M::State>)) {
+        self.place.state = id;
+        self.findings.examined += 1;
+        self.look_at_properties(id, state);
+        let model = self.checker.model;
+
+        self.place.phase = Phase::Actions;
+        let mut actions = std::mem::take(&mut self.actions);
+        model.actions(state, &mut actions);
+        let mut has_steps = false;
+        for action in actions.drain(..) {
+            let kind = self.checker.kinds.map(|(_, kind_of)| {
+                self.place.phase = Phase::Kind;
+                kind_of(model, &action)
+            });
+            self.place.phase = Phase::NextState;
+            let Some(next) = model.next_state(state, action) else { continue };
+            has_steps = true;
+            let Some(candidate) = self.admit(next, id) else { continue };
+            self.findings.transitions += 1;
+            if let Some(kind) = kind {
+                self.place.phase = Phase::Kind;
+                self.findings.kinds[kind] += 1;
+            }
+            sink(candidate);
+        }
+        self.actions = actions;
+        if !has_steps {
+            self.note_terminal(id, state);
+        }
+    }
+
+    #[inline]
+    fn look_at_properties(&mut self, id: StateId, state: &M::State) {
+        let mut position = 0;
+        while let Some(&index) = self.open.get(position) {
+            let property = &self.properties[index];
+            self.place.phase = Phase::Condition(index);
+            let value = (property.condition)(self.checker.model, state);
+            if value == (property.expectation == Expectation::Sometimes) {
+                self.findings.decided[index] = Some(id);
+                self.open.remove(position);
+            } else {
+                position += 1;
+            }
+        }
+    }
+
+    fn note_terminal(&mut self, id: StateId, state: &M::State) {
+        self.findings.terminal += 1;
+        let Some(is_final) = self.checker.is_final else { return };
+        self.place.phase = Phase::Final;
+        if self.findings.deadlock.is_none() && !is_final(self.checker.model, state) {
+            self.findings.deadlock = Some(id);
+        }
+    }
+}

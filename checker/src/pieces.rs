@@ -1,0 +1,103 @@
+//! A list that grows without ever copying what it holds, so that growing needs no second copy in memory.
+
+use crate::limits::{Budget, Limit};
+
+/// A list in pieces of equal size. Only the first piece starts small, so that tiny searches stay cheap.
+#[derive(Debug)]
+pub(crate) struct Pieces<T> {
+    pieces: Vec<Vec<T>>,
+    len: usize,
+}
+
+impl<T> Pieces<T> {
+    /// The binary logarithm of the items per piece: about 32 KiB, and at least 16 items.
+    const SHIFT: u32 = {
+        let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
+        let items = 32 * 1024 / size;
+        if items < 16 { 4 } else { items.ilog2() }
+    };
+    const ITEMS: usize = 1 << Self::SHIFT;
+
+    pub(crate) fn new() -> Self {
+        Self { pieces: Vec::new(), len: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> &T {
+        &self.pieces[index >> Self::SHIFT][index & (Self::ITEMS - 1)]
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, value: T, budget: &Budget) -> Result<(), Limit> {
+        let index = self.len >> Self::SHIFT;
+        if self.pieces.get(index).is_none_or(|piece| piece.len() == piece.capacity()) {
+            self.make_room(index, budget)?;
+        }
+        self.pieces[index].push(value);
+        self.len += 1;
+        Ok(())
+    }
+
+    #[cold]
+    fn make_room(&mut self, index: usize, budget: &Budget) -> Result<(), Limit> {
+        if index == self.pieces.len() {
+            self.pieces.push(Vec::new());
+        }
+        let piece = &mut self.pieces[index];
+        let before = piece.capacity();
+        let after = if index == 0 { before.saturating_mul(2).clamp(8, Self::ITEMS) } else { Self::ITEMS };
+        budget.reserve(after * size_of::<T>())?;
+        let grown = piece.try_reserve_exact(after - piece.len());
+        budget.release(before.saturating_mul(size_of::<T>()));
+        grown.map_err(|_| Limit::Memory)
+    }
+
+    /// Forgets the items and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.pieces.iter_mut().for_each(Vec::clear);
+        self.len = 0;
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.pieces.iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_stay_where_they_are() {
+        let budget = Budget::new(None);
+        let mut list = Pieces::new();
+        for n in 0..100_000_u32 {
+            list.push(n, &budget).unwrap();
+        }
+        assert!((0..100_000).all(|n| *list.get(n) == n as u32));
+        assert!(list.iter().copied().eq(0..100_000));
+        assert!(budget.used() >= 400_000 && budget.used() < 400_000 + 33_000);
+    }
+
+    #[test]
+    fn memory_is_asked_for_before_it_is_taken() {
+        let budget = Budget::new(Some(100_000));
+        let mut list = Pieces::new();
+        let taken = (0..).take_while(|n| list.push(*n, &budget).is_ok()).count();
+        assert!(taken > 15_000, "{taken}");
+        assert!(budget.peak() <= 100_000);
+    }
+
+    #[test]
+    fn items_without_size_can_be_kept() {
+        let budget = Budget::new(None);
+        let mut list = Pieces::new();
+        (0..100).for_each(|_| list.push((), &budget).unwrap());
+        assert_eq!(list.iter().count(), 100);
+    }
+}

@@ -1,0 +1,272 @@
+//! A part of the visited states: the states themselves, how each was reached, and an index over them.
+//!
+//! The index is an open hash table of 32-bit entries. With 2^k slots, an entry holds the number of a state
+//! (plus one, so that zero means empty) in its lower k bits and bits of the state's hash, the *tag*, in the
+//! rest. The tag only saves looks at other states; equality is decided on the states.
+//!
+//! Shards grow one at a time, so growing never needs a second copy of the whole index.
+
+use std::hash::Hash;
+
+use crate::hasher::hash_of;
+use crate::limits::{Budget, Limit};
+use crate::pieces::Pieces;
+use crate::prefetch::prefetch;
+
+/// The number of shards, which is independent of the number of threads: a state always has the same id.
+pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
+const SHARD_BITS: u32 = 5;
+const LOCAL_BITS: u32 = 32 - SHARD_BITS;
+/// The last number is left out, so that no id is [`StateId::NONE`].
+const LOCAL_MAX: usize = (1 << LOCAL_BITS) - 1;
+
+/// The shard of a state with this hash: its uppermost bits, which neither slots nor tags use.
+#[inline]
+pub(crate) fn shard_of(hash: u64) -> usize {
+    (hash >> (64 - SHARD_BITS)) as usize
+}
+
+/// A visited state: the shard and the number within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StateId(u32);
+
+impl StateId {
+    /// The parent of initial states.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
+    #[inline]
+    pub(crate) fn new(shard: usize, local: u32) -> Self {
+        Self((shard as u32) << LOCAL_BITS | local)
+    }
+    #[inline]
+    pub(crate) fn shard(self) -> usize {
+        (self.0 >> LOCAL_BITS) as usize
+    }
+    #[inline]
+    pub(crate) fn local(self) -> usize {
+        (self.0 & ((1 << LOCAL_BITS) - 1)) as usize
+    }
+    #[inline]
+    pub(crate) fn to_bits(self) -> u32 {
+        self.0
+    }
+    #[inline]
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+}
+
+/// A slot to go on from, valid as long as the table has `bits`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slot {
+    index: u32,
+    bits: u32,
+}
+
+pub(crate) enum Probe {
+    Known(u32),
+    Absent(Slot),
+}
+
+#[derive(Debug)]
+pub(crate) struct Shard<S> {
+    states: Pieces<S>,
+    parents: Pieces<u32>,
+    table: Vec<u32>,
+    /// The binary logarithm of the number of slots.
+    bits: u32,
+}
+
+impl<S: PartialEq + Hash> Shard<S> {
+    const FIRST_BITS: u32 = 4;
+
+    pub(crate) fn new() -> Self {
+        Self { states: Pieces::new(), parents: Pieces::new(), table: Vec::new(), bits: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.states.len()
+    }
+    #[inline]
+    pub(crate) fn state(&self, local: usize) -> &S {
+        self.states.get(local)
+    }
+    #[inline]
+    pub(crate) fn parent(&self, local: usize) -> StateId {
+        StateId(*self.parents.get(local))
+    }
+    pub(crate) fn states(&self) -> impl Iterator<Item = &S> {
+        self.states.iter()
+    }
+
+    #[inline]
+    fn mask(&self) -> usize {
+        (1 << self.bits) - 1
+    }
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        hash as usize & self.mask()
+    }
+    /// The tag lies above the bits of the largest possible slot and below those of the shard.
+    #[inline]
+    fn tag(&self, hash: u64) -> u32 {
+        (hash >> LOCAL_BITS) as u32 & (u32::MAX >> self.bits)
+    }
+
+    /// Asks for the part of the table where a search for `hash` begins.
+    #[inline]
+    pub(crate) fn prefetch_slot(&self, hash: u64) {
+        if let Some(slot) = self.table.get(self.home(hash)) {
+            prefetch(slot);
+        }
+    }
+
+    /// Finds the first state that could be equal, and asks for it.
+    #[inline]
+    pub(crate) fn peek(&self, hash: u64) -> Slot {
+        if self.bits == 0 {
+            return Slot::default();
+        }
+        let (mask, tag) = (self.mask(), self.tag(hash));
+        let mut index = self.home(hash);
+        loop {
+            let entry = self.table[index];
+            if entry == 0 {
+                break;
+            }
+            if entry >> self.bits == tag {
+                prefetch(self.states.get((entry as usize & mask) - 1));
+                break;
+            }
+            index = (index + 1) & mask;
+        }
+        Slot { index: index as u32, bits: self.bits }
+    }
+
+    /// Looks for an equal state, from a slot that [`Shard::peek`] gave (or a default one).
+    #[inline]
+    pub(crate) fn probe(&self, hash: u64, from: Slot, state: &S) -> Probe {
+        if self.bits == 0 {
+            return Probe::Absent(Slot::default());
+        }
+        let (mask, tag) = (self.mask(), self.tag(hash));
+        // Entries never move while the table has its size, so what was skipped once need not be seen again.
+        let mut index = if from.bits == self.bits { from.index as usize } else { self.home(hash) };
+        loop {
+            let entry = self.table[index];
+            if entry == 0 {
+                return Probe::Absent(Slot { index: index as u32, bits: self.bits });
+            }
+            if entry >> self.bits == tag {
+                let local = (entry as usize & mask) - 1;
+                if self.states.get(local) == state {
+                    return Probe::Known(local as u32);
+                }
+            }
+            index = (index + 1) & mask;
+        }
+    }
+
+    /// Adds a state that [`Shard::probe`] did not find, and gives its number.
+    #[inline]
+    pub(crate) fn add(
+        &mut self,
+        slot: Slot,
+        hash: u64,
+        state: S,
+        parent: StateId,
+        budget: &Budget,
+    ) -> Result<u32, Limit> {
+        let local = self.len();
+        let mut index = slot.index as usize;
+        // Three quarters full: beyond that, looking for a new state takes ten looks and more.
+        if local * 4 >= self.table.len() * 3 {
+            self.grow(budget)?;
+            index = free_slot(&self.table, self.home(hash));
+        }
+        self.parents.push(parent.0, budget)?;
+        self.states.push(state, budget)?;
+        self.table[index] = self.tag(hash) << self.bits | (local as u32 + 1);
+        Ok(local as u32)
+    }
+
+    #[cold]
+    fn grow(&mut self, budget: &Budget) -> Result<(), Limit> {
+        let bits = if self.bits == 0 { Self::FIRST_BITS } else { self.bits + 1 };
+        if bits > LOCAL_BITS || self.len() >= LOCAL_MAX {
+            return Err(Limit::States);
+        }
+        budget.reserve(size_of::<u32>() << bits)?;
+        let mut table = Vec::new();
+        table.try_reserve_exact(1 << bits).map_err(|_| Limit::Memory)?;
+        table.resize(1 << bits, 0);
+        budget.release(size_of_val(&self.table[..]));
+        self.table = table;
+        self.bits = bits;
+        for (local, state) in self.states.iter().enumerate() {
+            let hash = hash_of(state);
+            let index = free_slot(&self.table, self.home(hash));
+            self.table[index] = self.tag(hash) << bits | (local as u32 + 1);
+        }
+        Ok(())
+    }
+}
+
+fn free_slot(table: &[u32], mut index: usize) -> usize {
+    while table[index] != 0 {
+        index = (index + 1) & (table.len() - 1);
+    }
+    index
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert<S: PartialEq + Hash>(shard: &mut Shard<S>, state: S, budget: &Budget) -> bool {
+        let hash = hash_of(&state);
+        match shard.probe(hash, shard.peek(hash), &state) {
+            Probe::Known(_) => false,
+            Probe::Absent(slot) => shard.add(slot, hash, state, StateId::NONE, budget).is_ok(),
+        }
+    }
+
+    #[test]
+    fn every_state_is_kept_once_and_found_again() {
+        let budget = Budget::new(None);
+        let mut shard = Shard::new();
+        for round in 0..2 {
+            for n in 0..50_000_u64 {
+                assert_eq!(insert(&mut shard, n * 977, &budget), round == 0);
+            }
+        }
+        assert_eq!(shard.len(), 50_000);
+        assert!(shard.states().copied().eq((0..50_000).map(|n| n * 977)));
+    }
+
+    #[test]
+    fn equal_hashes_do_not_make_states_equal() {
+        #[derive(PartialEq, Eq)]
+        struct Colliding(u32);
+        impl Hash for Colliding {
+            fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+        }
+        let budget = Budget::new(None);
+        let mut shard = Shard::new();
+        for n in 0..1000 {
+            assert!(insert(&mut shard, Colliding(n), &budget));
+            assert!(!insert(&mut shard, Colliding(n), &budget));
+        }
+    }
+
+    #[test]
+    fn a_slot_from_before_the_table_grew_is_not_used() {
+        let budget = Budget::new(None);
+        let mut shard = Shard::new();
+        insert(&mut shard, 0_u32, &budget);
+        let early = shard.peek(hash_of(&7_u32));
+        (1..1000).for_each(|n| assert!(insert(&mut shard, n, &budget)));
+        assert!(matches!(shard.probe(hash_of(&7_u32), early, &7), Probe::Known(_)));
+    }
+}
