@@ -13,8 +13,10 @@ pub struct Increment {
 pub enum Thread {
     Start,
     Locked,
+    /// With what was read.
     Read(u8),
-    Written,
+    /// With what had been read; the published count has it as part of the state.
+    Written(u8),
     Done,
 }
 
@@ -50,13 +52,13 @@ impl Model for Increment {
             Thread::Start | Thread::Locked => Thread::Read(state.counter),
             Thread::Read(seen) => {
                 next.counter = seen + 1;
-                Thread::Written
+                Thread::Written(seen)
             }
-            Thread::Written if self.locked => {
+            Thread::Written(_) if self.locked => {
                 next.lock = false;
                 Thread::Done
             }
-            Thread::Written | Thread::Done => return None,
+            Thread::Written(_) | Thread::Done => return None,
         };
         Some(next)
     }
@@ -64,7 +66,7 @@ impl Model for Increment {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::<Self>::always("nothing-lost", |_, state| {
-                let written = state.threads.iter().filter(|thread| **thread >= Thread::Written).count();
+                let written = state.threads.iter().filter(|thread| **thread >= Thread::Written(0)).count();
                 usize::from(state.counter) == written
             }),
             Property::<Self>::always("one-in-the-lock", |model, state| {
@@ -77,8 +79,8 @@ impl Model for Increment {
 
 impl Increment {
     pub fn is_final(&self, state: &State) -> bool {
-        let last = if self.locked { Thread::Done } else { Thread::Written };
-        state.threads.iter().all(|thread| *thread == last)
+        let least = if self.locked { Thread::Done } else { Thread::Written(0) };
+        state.threads.iter().all(|thread| *thread >= least)
     }
 
     /// Threads are interchangeable.
