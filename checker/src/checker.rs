@@ -14,8 +14,11 @@ use crate::search;
 use crate::space::Space;
 
 /// Every model that this engine can check. Implemented by itself; nothing to do.
-pub trait Checkable: Sync + Model<State: Clone + Eq + Hash + Send + Sync> {}
-impl<M: Sync + Model<State: Clone + Eq + Hash + Send + Sync>> Checkable for M {}
+///
+/// States are compared with `==`, which must be an equivalence, as `Eq` promises. Only `PartialEq` is
+/// asked for, because some of Stateright's own types (its consistency testers) have no `Eq`.
+pub trait Checkable: Sync + Model<State: Clone + PartialEq + Hash + Send + Sync> {}
+impl<M: Sync + Model<State: Clone + PartialEq + Hash + Send + Sync>> Checkable for M {}
 
 /// The report about a model.
 pub type ReportOf<M> = Report<<M as Model>::State, <M as Model>::Action>;
@@ -44,8 +47,8 @@ pub type ErrorOf<M> = CheckError<<M as Model>::State, <M as Model>::Action>;
 ///     }
 ///     fn properties(&self) -> Vec<Property<Self>> {
 ///         vec![
-///             Property::always("small", |_, state| *state < 5),
-///             Property::always("never-three", |_, state| *state != 3),
+///             Property::<Self>::always("small", |_, state| *state < 5),
+///             Property::<Self>::always("never-three", |_, state| *state != 3),
 ///         ]
 ///     }
 /// }

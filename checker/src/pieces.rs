@@ -50,10 +50,10 @@ impl<T> Pieces<T> {
         }
         let piece = &mut self.pieces[index];
         let before = piece.capacity();
-        let after = if index == 0 { (before * 2).clamp(8, Self::ITEMS) } else { Self::ITEMS };
+        let after = if index == 0 { before.saturating_mul(2).clamp(8, Self::ITEMS) } else { Self::ITEMS };
         budget.reserve(after * size_of::<T>())?;
         let grown = piece.try_reserve_exact(after - piece.len());
-        budget.release(before * size_of::<T>());
+        budget.release(before.saturating_mul(size_of::<T>()));
         grown.map_err(|_| Limit::Memory)
     }
 

@@ -64,8 +64,7 @@ fn step_to<M: Checkable>(
     let mut actions = Vec::new();
     model.actions(state, &mut actions);
     let next_of = |action| model.next_state(state, action).filter(&wanted);
-    let (index, next) =
-        actions.into_iter().enumerate().find_map(|(index, action)| Some((index, next_of(action)?)))?;
+    let (index, next) = actions.into_iter().enumerate().find_map(|(index, action)| Some((index, next_of(action)?)))?;
     // Taking the step consumed the action, so it is listed again.
     let mut again = Vec::new();
     model.actions(state, &mut again);

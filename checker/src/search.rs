@@ -47,9 +47,7 @@ struct Search<'c, M: Checkable> {
 }
 
 /// Runs a search and reports.
-pub(crate) fn run<'m, M: Checkable>(
-    checker: &Checker<'m, M>,
-) -> Result<(ReportOf<M>, Space<'m, M>), ErrorOf<M>> {
+pub(crate) fn run<'m, M: Checkable>(checker: &Checker<'m, M>) -> Result<(ReportOf<M>, Space<'m, M>), ErrorOf<M>> {
     let properties = catch_unwind(AssertUnwindSafe(|| checker.model.properties())).map_err(|payload| {
         CheckError::Panicked { during: Phase::Properties, message: message_of(&*payload), path: None }
     })?;
@@ -222,7 +220,9 @@ impl<M: Checkable> Judge<'_, '_, M> {
         if property.expectation == Expectation::Eventually {
             return Ok(Outcome::Unsupported("`eventually` is not checked by this engine"));
         }
-        let Some(id) = decided else { return Ok(self.undecided_or(if witness { Outcome::Unseen } else { Outcome::Holds })) };
+        let Some(id) = decided else {
+            return Ok(self.undecided_or(if witness { Outcome::Unseen } else { Outcome::Holds }));
+        };
         let path = replay::path_to(self.checker, self.visited, id)?;
         // With a wrong symmetry the run ends in a state of which the property says something else.
         let shown = replay::guarded(|| (property.condition)(self.checker.model, path.last()) == witness)?;

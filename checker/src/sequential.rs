@@ -28,7 +28,7 @@ pub(crate) struct Store<'a, S> {
     pub(crate) budget: &'a Budget,
 }
 
-impl<S: Eq + Hash> Store<'_, S> {
+impl<S: PartialEq + Hash> Store<'_, S> {
     /// Stores the candidates that are new, in their order.
     pub(crate) fn add_all(&mut self, candidates: &mut Vec<Candidate<S>>, place: &mut Place) -> Result<(), Limit> {
         place.phase = Phase::Store;

@@ -80,7 +80,7 @@ pub(crate) struct Visited<S> {
     pub(crate) shards: Vec<Shard<S>>,
 }
 
-impl<S: Eq + Hash> Visited<S> {
+impl<S: PartialEq + Hash> Visited<S> {
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(Shard::len).sum()
     }
@@ -101,9 +101,8 @@ impl<S: Eq + Hash> Visited<S> {
     }
     /// The states from an initial one to this one, as they were first reached.
     pub(crate) fn trail(&self, id: StateId) -> Vec<StateId> {
-        let before = |id: &StateId| Some(self.shards[id.shard()].parent(id.local()));
-        let back = std::iter::successors(Some(id), before).take_while(|id| *id != StateId::NONE);
-        let mut trail: Vec<StateId> = back.collect();
+        let before = |id: &StateId| Some(self.shards[id.shard()].parent(id.local())).filter(|id| *id != StateId::NONE);
+        let mut trail: Vec<StateId> = std::iter::successors(Some(id), before).collect();
         trail.reverse();
         trail
     }
