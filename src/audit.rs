@@ -32,7 +32,9 @@ pub(crate) fn audit<M: Machine>(machine: &M, every: usize) -> Vec<String> {
         }
         for step in &all_steps {
             let possible = machine.step(state, *step).is_some();
-            check(&mut found, !possible || proposed.contains(step), || format!("{step:?} is not proposed in {state:?}"));
+            check(&mut found, !possible || proposed.contains(step), || {
+                format!("{step:?} is not proposed in {state:?}")
+            });
         }
         check_view(&mut found, &machine.view(state), lanes.len());
         check_symmetry(&mut found, machine, state);

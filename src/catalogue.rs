@@ -24,10 +24,7 @@ pub struct Mechanism {
 }
 
 /// All mechanisms, in the order in which the kernel met them.
-pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
-    vec![
-    ]
-});
+pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| vec![]);
 
 /// The assumptions `A1`, `A2`, ... of a model, as they stand in its documentation comments.
 ///
@@ -92,7 +89,11 @@ fn parse_target(target: &str, known: &[(&str, &str)]) -> Result<(String, Option<
     if !known.iter().any(|(m, _)| *m == mechanism) {
         let hint = did_you_mean(mechanism, known.iter().map(|(m, _)| *m));
         let all: Vec<&str> = CATALOGUE.iter().map(|m| m.name).collect();
-        return Err(Failure::usage(format!("unknown mechanism '{}'{hint}; known: {}", shown(mechanism), all.join(", "))));
+        return Err(Failure::usage(format!(
+            "unknown mechanism '{}'{hint}; known: {}",
+            shown(mechanism),
+            all.join(", ")
+        )));
     }
     let variants = || known.iter().filter(|(m, _)| *m == mechanism).map(|(_, v)| *v);
     if let Some(name) = variant

@@ -17,9 +17,8 @@ pub fn tool() -> Tool {
 /// This machine.
 pub fn machine() -> Machine {
     use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
-    let kind = RefreshKind::nothing()
-        .with_cpu(CpuRefreshKind::nothing())
-        .with_memory(MemoryRefreshKind::nothing().with_ram());
+    let kind =
+        RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(kind);
     Machine {
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

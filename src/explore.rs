@@ -18,8 +18,9 @@ pub fn run(args: &ExploreArgs) -> Result<Status, Failure> {
     request.check_names(std::iter::once(subject))?;
     let size = request.for_subject(subject)?;
     // Stateright panics on a busy port; asking first gives a clear line instead.
-    let listener = TcpListener::bind(args.listen)
-        .map_err(|error| Failure::usage(format!("cannot listen on {}: {error}; choose another with --listen", args.listen)))?;
+    let listener = TcpListener::bind(args.listen).map_err(|error| {
+        Failure::usage(format!("cannot listen on {}: {error}; choose another with --listen", args.listen))
+    })?;
     let address = listener.local_addr().map_err(Failure::usage)?;
     drop(listener);
     let mut out = anstream::stdout().lock();

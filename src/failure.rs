@@ -50,8 +50,7 @@ impl Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        let status =
-            if error.kind() == std::io::ErrorKind::BrokenPipe { Status::ClosedPipe } else { Status::Usage };
+        let status = if error.kind() == std::io::ErrorKind::BrokenPipe { Status::ClosedPipe } else { Status::Usage };
         Self { message: format!("cannot write the output: {error}"), status }
     }
 }

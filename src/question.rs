@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use models::machine::{Expect, Size};
-use reports::results::{
-    Count, Counterexample, Extent, PropertyRecord, StepCount, VariantRecord, Verdict,
-};
+use reports::results::{Count, Counterexample, Extent, PropertyRecord, StepCount, VariantRecord, Verdict};
 
 use crate::engine::Engine;
 use crate::subject::{Plan, Search, Subject};
@@ -94,7 +92,9 @@ impl StateSearch {
             ),
             size,
         };
-        record.counts.extend(search.counts.iter().map(|(name, value)| Count { name: (*name).to_string(), value: *value }));
+        record
+            .counts
+            .extend(search.counts.iter().map(|(name, value)| Count { name: (*name).to_string(), value: *value }));
         judge(&mut record);
         record
     }
@@ -111,10 +111,7 @@ impl StateSearch {
             verdict: answer.verdict,
             expected: expected_verdict(&expect, property.name, property.witness),
             steps: answer.timeline.as_ref().map(|t| u32::try_from(t.steps.len()).unwrap_or(u32::MAX)),
-            counterexample: answer
-                .timeline
-                .filter(|_| answer.verdict == Verdict::Broken)
-                .map(Counterexample::Timeline),
+            counterexample: answer.timeline.filter(|_| answer.verdict == Verdict::Broken).map(Counterexample::Timeline),
         });
         records.collect()
     }

@@ -79,7 +79,9 @@ fn choose<'a>(subject: &dyn Subject, search: &'a Search, property: Option<&str>)
         None => {
             let witnesses: Vec<&str> = properties.iter().filter(|p| p.witness).map(|p| p.name).collect();
             let list = witnesses.join(", ");
-            Failure::nothing(format!("{full_name} holds at this size, no counterexample; name a witness to see: {list}"))
+            Failure::nothing(format!(
+                "{full_name} holds at this size, no counterexample; name a witness to see: {list}"
+            ))
         }
     })
 }

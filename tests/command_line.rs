@@ -93,7 +93,8 @@ fn an_empty_part_is_not_a_success() {
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let findings = |threads: &str| {
-        let run = common::run_json(&["check", "io-bitmap", "--engine", "exact", "--format", "json", "--threads", threads]);
+        let run =
+            common::run_json(&["check", "io-bitmap", "--engine", "exact", "--format", "json", "--threads", threads]);
         let mut records = run.verdicts;
         for record in &mut records {
             record.seconds = 0.0;
@@ -158,9 +159,43 @@ fn a_busy_port_is_one_clear_line() {
 /// Words that are near to what the parser knows, and text that is not.
 fn word() -> impl Strategy<Value = String> {
     let known = [
-        "check", "list", "show", "--size", "--format", "json", "text", "mermaid", "quick", "cpus=3", "cpus=0", "ldt",
-        "ldt/posted", "io-bitmap", "pkeys/", "/", "--shard", "1/2", "0/0", "--threads", "0", "65536", "--timeout", "-1",
-        "nan", "--memory", "inf", "--engine", "exact", "loom", "--symmetry", "--", "-", "-h", "--version", "=", "",
+        "check",
+        "list",
+        "show",
+        "--size",
+        "--format",
+        "json",
+        "text",
+        "mermaid",
+        "quick",
+        "cpus=3",
+        "cpus=0",
+        "ldt",
+        "ldt/posted",
+        "io-bitmap",
+        "pkeys/",
+        "/",
+        "--shard",
+        "1/2",
+        "0/0",
+        "--threads",
+        "0",
+        "65536",
+        "--timeout",
+        "-1",
+        "nan",
+        "--memory",
+        "inf",
+        "--engine",
+        "exact",
+        "loom",
+        "--symmetry",
+        "--",
+        "-",
+        "-h",
+        "--version",
+        "=",
+        "",
     ];
     prop_oneof![3 => prop::sample::select(known.to_vec()).prop_map(str::to_string), 1 => "\\PC{0,12}", 1 => any::<String>()]
 }

@@ -14,7 +14,9 @@ use reports::results::{Run, Verdict};
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pins.tsv");
 
 fn rows(run: &Run) -> String {
-    let mut text = String::from("mechanism\tvariant\tsize\tverdict\tbroken in so many steps\tunseen\tstates\ttransitions\tdepth\n");
+    let mut text = String::from(
+        "mechanism\tvariant\tsize\tverdict\tbroken in so many steps\tunseen\tstates\ttransitions\tdepth\n",
+    );
     for record in &run.verdicts {
         let with = |verdict| record.properties.iter().filter(move |p| p.verdict == verdict);
         let broken: Vec<String> =
@@ -49,7 +51,10 @@ fn verdicts_lengths_and_counts_are_as_pinned() {
     }
     let pinned = std::fs::read_to_string(Path::new(FILE)).unwrap_or_default();
     for (now, pinned) in now.lines().zip(pinned.lines()) {
-        assert_eq!(now, pinned, "if that is meant, run KVERDICT_UPDATE=1 cargo test --test pins and say why in the commit");
+        assert_eq!(
+            now, pinned,
+            "if that is meant, run KVERDICT_UPDATE=1 cargo test --test pins and say why in the commit"
+        );
     }
     assert_eq!(now.lines().count(), pinned.lines().count(), "variants were added or dropped");
 }

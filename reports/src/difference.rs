@@ -84,7 +84,9 @@ fn compare(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts)
     for (property, is) in &now.properties {
         match before.properties.get(property) {
             None => quiet(format!("{property} is new: {is}")),
-            Some(was) if was != is && verdict_of(is) == verdict_of(was) => quiet(format!("{property} was {was}, is {is}")),
+            Some(was) if was != is && verdict_of(is) == verdict_of(was) => {
+                quiet(format!("{property} was {was}, is {is}"))
+            }
             Some(_) => {}
         }
     }

@@ -5,7 +5,12 @@
 
 pub mod baseline;
 pub mod difference;
+mod html;
+mod junit;
+mod markdown;
 pub mod merge;
+pub mod report;
 pub mod results;
+mod sarif;
 mod svg;
 pub mod timeline;

@@ -62,8 +62,7 @@ impl Timeline {
 fn draw_event(body: &mut String, timeline: &Timeline, index: usize, event: &crate::timeline::Event, y: usize) -> usize {
     let x = lane_x(event.lane.min(timeline.lanes.len().saturating_sub(1)));
     let sentence = wrap(&event.text, BOX_CHARACTERS);
-    let changes: Vec<String> =
-        event.changes.iter().flat_map(|c| wrap(&c.to_string(), BOX_CHARACTERS + 4)).collect();
+    let changes: Vec<String> = event.changes.iter().flat_map(|c| wrap(&c.to_string(), BOX_CHARACTERS + 4)).collect();
     let rows = 1 + sentence.len() + changes.len() + 1;
     let height = rows * LINE + 2 * PADDING;
     rectangle(body, (x + PADDING, y), (LANE - 2 * PADDING, height), "#f3f5f9", "#8a93a3");

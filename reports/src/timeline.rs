@@ -155,7 +155,8 @@ fn mermaid_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '#' | ';' | '<' | '>' | '&' | '"' | '`' | '%' | '\\' | '{' | '}' | '(' | ')' | '[' | ']' | ':' | '|' | '$' => {
+            '#' | ';' | '<' | '>' | '&' | '"' | '`' | '%' | '\\' | '{' | '}' | '(' | ')' | '[' | ']' | ':' | '|'
+            | '$' => {
                 out.push_str(&format!("#{};", c as u32));
             }
             c if c.is_control() => out.push(' '),

@@ -15,7 +15,6 @@ pub fn kverdict(arguments: &[&str]) -> Output {
 pub fn run_json(arguments: &[&str]) -> Run {
     let output = kverdict(arguments);
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
-    Run::from_json(&text).unwrap_or_else(|error| {
-        panic!("{arguments:?}: {error}; stderr: {}", String::from_utf8_lossy(&output.stderr))
-    })
+    Run::from_json(&text)
+        .unwrap_or_else(|error| panic!("{arguments:?}: {error}; stderr: {}", String::from_utf8_lossy(&output.stderr)))
 }
