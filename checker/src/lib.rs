@@ -11,11 +11,13 @@
 //! What it cannot do: it sees the sizes and the steps that the model has, and nothing else. A model whose
 //! `Hash` disagrees with its `Eq` (equal states with different hashes) gets states counted twice.
 
+mod barrier;
 mod checker;
 mod error;
 mod expand;
 mod hasher;
 mod limits;
+mod parallel;
 mod pieces;
 mod prefetch;
 mod replay;

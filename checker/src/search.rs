@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{OnceLock, PoisonError, RwLock};
+use std::thread::{self, Scope};
 
 use stateright::{Expectation, Property};
 
+use crate::barrier::BreakOnDrop;
 use crate::checker::{Checkable, Checker, ErrorOf, ReportOf};
 use crate::error::{CheckError, Phase, message_of};
-use crate::expand::{Candidate, Expander, Findings};
-use crate::limits::{Budget, Limit, Pacer, Watch};
+use crate::expand::{Candidate, Findings};
+use crate::limits::{Budget, Limit, Watch};
+use crate::parallel::{Crew, Worker, read, write};
 use crate::pieces::Pieces;
 use crate::replay;
 use crate::report::{Outcome, PropertyReport, Report};
@@ -41,9 +44,8 @@ struct Search<'c, M: Checkable> {
     states: u64,
     depth: u32,
     findings: Findings,
-    expander: Expander<'c, M>,
+    worker: Worker<'c, M>,
     candidates: Vec<Candidate<M::State>>,
-    pacer: Pacer,
 }
 
 /// Runs a search and reports.
@@ -60,9 +62,13 @@ pub(crate) fn run<'m, M: Checkable>(checker: &Checker<'m, M>) -> Result<(ReportO
         budget: Budget::new(checker.max_memory),
         watch: Watch::new(checker.timeout, checker.stop.clone(), checker.max_memory, owns_heap),
     };
-    let mut search = Search::new(&shared);
-    let stop = search.run();
-    let (findings, states, depth) = (search.findings, search.states, search.depth);
+    let crew = OnceLock::new();
+    let (stop, findings, depth) = thread::scope(|scope| {
+        let mut search = Search::new(&shared);
+        let stop = search.run(scope, &crew);
+        (stop, search.findings, search.depth)
+    });
+    drop(crew);
     let Shared { shards, budget, watch, .. } = shared;
     let shards = shards.into_iter().map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner));
     let visited = Visited { shards: shards.collect() };
@@ -78,7 +84,7 @@ pub(crate) fn run<'m, M: Checkable>(checker: &Checker<'m, M>) -> Result<(ReportO
     let report = Report {
         properties: judge.properties()?,
         deadlock: judge.deadlock()?,
-        states,
+        states: visited.len() as u64,
         examined: findings.examined,
         transitions: findings.transitions,
         depth,
@@ -96,48 +102,76 @@ pub(crate) fn run<'m, M: Checkable>(checker: &Checker<'m, M>) -> Result<(ReportO
 impl<'c, M: Checkable> Search<'c, M> {
     /// How many states are expanded before progress is shown and decided properties are left out.
     const STRETCH: usize = 4096;
+    /// A level from this size on is worth the meetings of several threads.
+    const LARGE: usize = 2048;
 
     fn new(shared: &'c Shared<'c, M>) -> Self {
-        let expander = Expander::new(shared.checker, shared.properties);
+        let worker = Worker::new(shared);
         Self {
             shared,
             next: Pieces::new(),
             states: 0,
             depth: 0,
-            findings: expander.findings.clone(),
-            expander,
+            findings: worker.expander.findings.clone(),
+            worker,
             candidates: Vec::new(),
-            pacer: Pacer::new(),
         }
     }
 
-    fn run(&mut self) -> Result<(), Stop> {
+    /// `crew` is filled when the first large level comes, and its threads leave when this returns.
+    fn run<'scope>(&mut self, scope: &'scope Scope<'scope, '_>, crew: &'scope OnceLock<Crew<'c, M>>) -> Result<(), Stop>
+    where
+        'c: 'scope,
+    {
         self.shared.watch.check().map_err(Stop::Limit)?;
         self.on_this_thread(|search, store| {
             for state in search.shared.checker.model.init_states() {
-                search.candidates.extend(search.expander.admit(state, StateId::NONE));
+                search.candidates.extend(search.worker.expander.admit(state, StateId::NONE));
             }
-            store.add_all(&mut search.candidates, &mut search.expander.place)
+            store.add_all(&mut search.candidates, &mut search.worker.expander.place)
         })?;
+        let mut dismiss = None;
         while self.next.len() > 0 {
-            let before = self.states;
+            let before = self.stored();
             self.begin_level();
-            let result = self.level();
-            self.depth += u32::from(self.states > before);
+            let crew = self.is_large_level().then(|| crew.get_or_init(|| self.hire()));
+            if let Some(crew) = crew.filter(|_| dismiss.is_none()) {
+                dismiss = Some(BreakOnDrop(&crew.barrier));
+                for _ in 1..self.shared.checker.threads {
+                    scope.spawn(|| {
+                        let _dismiss = BreakOnDrop(&crew.barrier);
+                        crew.follow();
+                    });
+                }
+            }
+            let result = match crew {
+                Some(crew) => self.level_with(crew),
+                None => self.level(),
+            };
+            self.depth += u32::from(self.stored() > before);
             result?;
         }
         Ok(())
     }
 
     fn begin_level(&mut self) {
-        let mut frontier = self.shared.frontier.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *frontier, &mut self.next);
+        std::mem::swap(&mut *write(&self.shared.frontier), &mut self.next);
         self.next.clear();
     }
 
+    fn is_large_level(&self) -> bool {
+        let Checker { threads, batch, .. } = self.shared.checker;
+        let large = if batch.is_some() { 1 } else { Self::LARGE };
+        *threads > 1 && read(&self.shared.frontier).len() >= large
+    }
+
+    fn hire(&self) -> Crew<'c, M> {
+        Crew::new(self.shared, self.shared.checker.threads)
+    }
+
+    /// Expands a level on this thread.
     fn level(&mut self) -> Result<(), Stop> {
-        let shared = self.shared;
-        let frontier = shared.frontier.read().unwrap_or_else(PoisonError::into_inner);
+        let frontier = read(&self.shared.frontier);
         let mut done = 0;
         while done < frontier.len() {
             self.show_progress(frontier.len() - done);
@@ -148,9 +182,43 @@ impl<'c, M: Checkable> Search<'c, M> {
         Ok(())
     }
 
+    /// Expands a level with all threads.
+    fn level_with(&mut self, crew: &Crew<'c, M>) -> Result<(), Stop> {
+        let frontier = read(&self.shared.frontier);
+        let mut done = 0;
+        while done < frontier.len() {
+            self.show_progress(frontier.len() - done);
+            let positions = done..(done + self.batch(crew)).min(frontier.len());
+            done = positions.end;
+            let (before, room) = (self.next.len(), self.room());
+            let Self { worker, findings, next, .. } = self;
+            let worked = crew.lead(worker, positions.clone(), room, findings, next)?;
+            self.states += (self.next.len() - before) as u64;
+            if !worked {
+                self.shared.watch.check().map_err(Stop::Limit)?;
+                self.stretch(&frontier, positions)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(&self, crew: &Crew<'c, M>) -> usize {
+        let branching = self.findings.transitions / self.findings.examined.max(1);
+        self.shared.checker.batch.unwrap_or_else(|| crew.batch(branching))
+    }
+
+    /// The states in all shards: more than `states` if a batch could not be finished.
+    fn stored(&self) -> usize {
+        self.shared.shards.iter().map(|shard| read(shard).len()).sum()
+    }
+
+    fn room(&self) -> u64 {
+        self.shared.checker.max_states.unwrap_or(u64::MAX).saturating_sub(self.states)
+    }
+
     fn stretch(&mut self, frontier: &Pieces<u32>, positions: Range<usize>) -> Result<(), Stop> {
         self.on_this_thread(|search, store| {
-            let Self { expander, candidates, pacer, shared, .. } = search;
+            let Self { worker: Worker { expander, pacer }, candidates, shared, .. } = search;
             sequential::expand(store, frontier, positions, expander, candidates, pacer, &shared.watch)
         })
     }
@@ -161,27 +229,26 @@ impl<'c, M: Checkable> Search<'c, M> {
         work: impl FnOnce(&mut Self, &mut Store<'_, M::State>) -> Result<(), Limit>,
     ) -> Result<(), Stop> {
         let shared = self.shared;
-        let mut locked: Vec<RwLockWriteGuard<'_, Shard<M::State>>> =
-            shared.shards.iter().map(|shard| shard.write().unwrap_or_else(PoisonError::into_inner)).collect();
+        let mut locked: Vec<_> = shared.shards.iter().map(write).collect();
         let mut next = std::mem::replace(&mut self.next, Pieces::new());
         let before = next.len();
         self.candidates.clear();
-        self.expander.start(&self.findings);
+        self.worker.expander.start(&self.findings);
         let mut store = Store {
             shards: locked.iter_mut().map(|guard| &mut **guard).collect(),
             next: &mut next,
-            room: shared.checker.max_states.unwrap_or(u64::MAX).saturating_sub(self.states),
+            room: self.room(),
             budget: &shared.budget,
         };
         let result = catch_unwind(AssertUnwindSafe(|| work(self, &mut store)));
         self.states += (next.len() - before) as u64;
         self.next = next;
-        self.findings.add(&self.expander.findings);
+        self.findings.add(&self.worker.expander.findings);
         match result {
             Ok(done) => done.map_err(Stop::Limit),
             Err(payload) => Err(Stop::Panic {
-                during: self.expander.place.phase,
-                at: self.expander.place.state,
+                during: self.worker.expander.place.phase,
+                at: self.worker.expander.place.state,
                 message: message_of(&*payload),
             }),
         }

@@ -96,9 +96,6 @@ impl<S: PartialEq + Hash> Shard<S> {
     pub(crate) fn parent(&self, local: usize) -> StateId {
         StateId(*self.parents.get(local))
     }
-    pub(crate) fn states(&self) -> impl Iterator<Item = &S> {
-        self.states.iter()
-    }
 
     #[inline]
     fn mask(&self) -> usize {
@@ -242,7 +239,7 @@ mod tests {
             }
         }
         assert_eq!(shard.len(), 50_000);
-        assert!(shard.states().copied().eq((0..50_000).map(|n| n * 977)));
+        assert!(shard.states.iter().copied().eq((0..50_000).map(|n| n * 977)));
     }
 
     #[test]

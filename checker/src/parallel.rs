@@ -1,0 +1,307 @@
+//! Expanding states on several threads, with the result of a single one.
+//!
+//! A batch of the frontier is cut into parts. First each part is expanded by one thread, which sorts the
+//! successors by shard. Then each shard is worked on by one thread, which takes the successors in the order of
+//! the parts. So every shard sees its candidates in the order in which a single thread would have found them;
+//! which of two equal states comes first, its number and its parent depend on nothing else. Last, the new
+//! states are listed in that order, and are the frontier of the next level.
+//!
+//! Expanding changes nothing. So a batch in which anything goes wrong (a panic, or perhaps too many states)
+//! is dropped and done again on one thread, where the first trouble in the order of the search is found.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::barrier::{Barrier, Broken};
+use crate::checker::Checkable;
+use crate::error::{Phase, message_of};
+use crate::expand::{Candidate, Expander, Findings, Place};
+use crate::limits::{Limit, Pacer};
+use crate::pieces::Pieces;
+use crate::search::{Shared, Stop};
+use crate::shard::{Probe, SHARDS, Shard, Slot, StateId, shard_of};
+
+/// Parts per thread and batch: several, so that a thread with hard parts is helped out.
+const PARTS_PER_THREAD: usize = 4;
+/// How many successors a part should have: enough to make the threads' meetings cheap, few enough for caches.
+const PART_CANDIDATES: u64 = 8192;
+/// How many lookups are under way at once: of slots, and of the states that these name.
+const SLOTS_AHEAD: usize = 16;
+const STATES_AHEAD: usize = 8;
+
+/// The threads and what they work on.
+pub(crate) struct Crew<'c, M: Checkable> {
+    shared: &'c Shared<'c, M>,
+    pub(crate) barrier: Barrier,
+    parts: Vec<Part<M::State>>,
+    job: RwLock<Job>,
+    next_part: AtomicUsize,
+    next_shard: AtomicUsize,
+    candidates: AtomicU64,
+    failed: AtomicBool,
+    stop: Mutex<Option<Stop>>,
+}
+
+/// A batch.
+#[derive(Default)]
+struct Job {
+    positions: Range<usize>,
+    /// How many more states may be stored.
+    room: u64,
+    known: Findings,
+}
+
+/// What came out of the expansion of a part of a batch.
+struct Part<S> {
+    /// The successors, by shard.
+    buckets: Vec<Mutex<Vec<Candidate<S>>>>,
+    /// For each successor in its place: the id, if it was new.
+    fresh: RwLock<Vec<AtomicU32>>,
+    result: Mutex<PartResult>,
+}
+
+#[derive(Default)]
+struct PartResult {
+    findings: Findings,
+    candidates: usize,
+    /// The memory of the buckets and of `fresh`.
+    bytes: usize,
+}
+
+/// What a thread keeps from batch to batch.
+pub(crate) struct Worker<'c, M: Checkable> {
+    pub(crate) expander: Expander<'c, M>,
+    pub(crate) pacer: Pacer,
+}
+
+impl<'c, M: Checkable> Worker<'c, M> {
+    pub(crate) fn new(shared: &'c Shared<'c, M>) -> Self {
+        Self { expander: Expander::new(shared.checker, shared.properties), pacer: Pacer::new() }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'c, M: Checkable> Crew<'c, M> {
+    pub(crate) fn new(shared: &'c Shared<'c, M>, threads: usize) -> Self {
+        let part = |_| Part {
+            buckets: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            fresh: RwLock::default(),
+            result: Mutex::default(),
+        };
+        Self {
+            shared,
+            barrier: Barrier::new(threads),
+            parts: (0..threads * PARTS_PER_THREAD).map(part).collect(),
+            job: RwLock::default(),
+            next_part: AtomicUsize::new(0),
+            next_shard: AtomicUsize::new(0),
+            candidates: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+            stop: Mutex::new(None),
+        }
+    }
+
+    /// How many states to expand in a batch, if each has about `branching` successors.
+    pub(crate) fn batch(&self, branching: u64) -> usize {
+        let part = (PART_CANDIDATES / branching.max(1)).clamp(16, 4096);
+        self.parts.len() * part as usize
+    }
+
+    /// What every thread but the first does until the search is over.
+    pub(crate) fn follow(&self) {
+        let mut worker = Worker::new(self.shared);
+        while self.barrier.wait().is_ok() && self.work(&mut worker).is_ok() {}
+    }
+
+    /// What the first thread does for each batch. Adds to `next` and `findings`; `Ok(false)` if the
+    /// batch must be done again on one thread.
+    pub(crate) fn lead(
+        &self,
+        worker: &mut Worker<'c, M>,
+        positions: Range<usize>,
+        room: u64,
+        findings: &mut Findings,
+        next: &mut Pieces<u32>,
+    ) -> Result<bool, Stop> {
+        *write(&self.job) = Job { positions, room, known: findings.clone() };
+        self.next_part.store(0, Relaxed);
+        self.next_shard.store(0, Relaxed);
+        self.candidates.store(0, Relaxed);
+        self.failed.store(false, Relaxed);
+        let met = self.barrier.wait().and_then(|()| self.work(worker));
+        met.expect("the threads of a search only leave when it is over");
+
+        if self.failed.load(Relaxed) {
+            return Ok(false);
+        }
+        for part in &self.parts {
+            findings.add(&lock(&part.result).findings);
+        }
+        if let Some(stop) = lock(&self.stop).take() {
+            return Err(stop);
+        }
+        self.list_new_states(next).map_err(Stop::Limit)?;
+        Ok(true)
+    }
+
+    /// A batch, as every thread sees it.
+    fn work(&self, worker: &mut Worker<'c, M>) -> Result<(), Broken> {
+        let job = read(&self.job);
+        while let Some(index) = take(&self.next_part, self.parts.len()) {
+            // Whatever goes wrong here is found again, and told, on one thread.
+            let expanded = catch_unwind(AssertUnwindSafe(|| self.expand_part(&job, index, worker)));
+            if !matches!(expanded, Ok(Ok(()))) {
+                self.failed.store(true, Relaxed);
+            }
+        }
+        self.barrier.wait()?;
+        if self.candidates.load(Relaxed) > job.room {
+            self.failed.store(true, Relaxed);
+        }
+        if !self.failed.load(Relaxed) {
+            while let Some(shard) = take(&self.next_shard, SHARDS) {
+                self.store_in(shard);
+            }
+        }
+        drop(job);
+        self.barrier.wait()
+    }
+
+    fn expand_part(&self, job: &Job, index: usize, worker: &mut Worker<'c, M>) -> Result<(), Limit> {
+        let Self { shared, parts, .. } = self;
+        let part = &parts[index];
+        let mut buckets: Vec<_> = part.buckets.iter().map(lock).collect();
+        buckets.iter_mut().for_each(|bucket| bucket.clear());
+        let frontier = read(&shared.frontier);
+        let shards: Vec<_> = shared.shards.iter().map(read).collect();
+        let mut candidates = 0;
+
+        worker.expander.start(&job.known);
+        for position in cut(&job.positions, index, parts.len()) {
+            worker.pacer.tick(&shared.watch)?;
+            let id = StateId::from_bits(*frontier.get(position));
+            worker.expander.expand(id, shards[id.shard()].state(id.local()), |candidate| {
+                let place = candidates as u32;
+                buckets[shard_of(candidate.hash)].push(Candidate { place, ..candidate });
+                candidates += 1;
+            });
+        }
+        self.candidates.fetch_add(candidates as u64, Relaxed);
+
+        let mut fresh = write(&part.fresh);
+        if fresh.len() < candidates {
+            fresh.resize_with(candidates, || AtomicU32::new(0));
+        }
+        let in_buckets = buckets.iter().map(|bucket| bucket.capacity()).sum::<usize>();
+        let bytes = in_buckets * size_of::<Candidate<M::State>>() + fresh.capacity() * size_of::<u32>();
+        let mut result = lock(&part.result);
+        shared.budget.release(result.bytes);
+        result.bytes = 0;
+        shared.budget.reserve(bytes)?;
+        result.bytes = bytes;
+        result.candidates = candidates;
+        result.findings.clone_from(&worker.expander.findings);
+        Ok(())
+    }
+
+    fn store_in(&self, index: usize) {
+        let mut place = Place { phase: Phase::Store, state: StateId::NONE };
+        let mut shard = write(&self.shared.shards[index]);
+        let stored = catch_unwind(AssertUnwindSafe(|| {
+            self.parts.iter().try_for_each(|part| self.store_bucket(part, index, &mut shard, &mut place))
+        }));
+        let stop = match stored {
+            Ok(Ok(())) => return,
+            Ok(Err(limit)) => Stop::Limit(limit),
+            Err(payload) => Stop::Panic { during: place.phase, at: place.state, message: message_of(&*payload) },
+        };
+        lock(&self.stop).get_or_insert(stop);
+    }
+
+    fn store_bucket(
+        &self,
+        part: &Part<M::State>,
+        index: usize,
+        shard: &mut Shard<M::State>,
+        place: &mut Place,
+    ) -> Result<(), Limit> {
+        let mut bucket = lock(&part.buckets[index]);
+        let fresh = read(&part.fresh);
+        bucket.iter().take(SLOTS_AHEAD).for_each(|candidate| shard.prefetch_slot(candidate.hash));
+        let mut slots = [Slot::default(); STATES_AHEAD];
+        for (slot, candidate) in slots.iter_mut().zip(bucket.iter()) {
+            *slot = shard.peek(candidate.hash);
+        }
+        let mut queue = bucket.drain(..);
+        let mut turn = 0;
+        while let Some(candidate) = queue.next() {
+            let slot = slots[turn];
+            if let Some(ahead) = queue.as_slice().get(SLOTS_AHEAD - 1) {
+                shard.prefetch_slot(ahead.hash);
+            }
+            if let Some(ahead) = queue.as_slice().get(STATES_AHEAD - 1) {
+                slots[turn] = shard.peek(ahead.hash);
+            }
+            turn = (turn + 1) % STATES_AHEAD;
+            place.state = candidate.parent;
+            let id = match shard.probe(candidate.hash, slot, &candidate.state) {
+                Probe::Known(_) => StateId::NONE,
+                Probe::Absent(slot) => {
+                    let Candidate { state, hash, parent, .. } = candidate;
+                    StateId::new(index, shard.add(slot, hash, state, parent, &self.shared.budget)?)
+                }
+            };
+            fresh[candidate.place as usize].store(id.to_bits(), Relaxed);
+        }
+        Ok(())
+    }
+
+    fn list_new_states(&self, next: &mut Pieces<u32>) -> Result<(), Limit> {
+        for part in &self.parts {
+            let candidates = lock(&part.result).candidates;
+            for id in &read(&part.fresh)[..candidates] {
+                let id = id.load(Relaxed);
+                if id != StateId::NONE.to_bits() {
+                    next.push(id, &self.shared.budget)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The next number below `end` that no other thread has taken.
+fn take(counter: &AtomicUsize, end: usize) -> Option<usize> {
+    let number = counter.fetch_add(1, Relaxed);
+    (number < end).then_some(number)
+}
+
+/// The part with this number, when `range` is cut into `parts` of about the same length.
+fn cut(range: &Range<usize>, number: usize, parts: usize) -> Range<usize> {
+    let at = |number| range.start + range.len() * number / parts;
+    at(number)..at(number + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_the_range_once() {
+        for len in [0, 1, 7, 8, 1000] {
+            let all: Vec<usize> = (0..8).flat_map(|number| cut(&(5..5 + len), number, 8)).collect();
+            assert_eq!(all, (5..5 + len).collect::<Vec<_>>());
+        }
+    }
+}

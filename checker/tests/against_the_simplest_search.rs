@@ -1,0 +1,72 @@
+//! On random graphs the engine says what a search of twenty lines says, and its runs are genuine and shortest.
+
+mod examples;
+
+use checker::{Checker, Outcome, Path};
+use examples::graph::{Graph, Node, graphs};
+use proptest::prelude::*;
+use stateright::Model;
+
+/// The first node in breadth-first order for which `wanted` is true, with its distance.
+fn first(graph: &Graph, wanted: impl Fn(u16) -> bool) -> Option<(u16, usize)> {
+    graph.distances().into_iter().find(|(node, _)| wanted(*node))
+}
+
+fn assert_genuine(graph: &Graph, path: &Path<Node, usize>) {
+    assert!(graph.starts.contains(&path.init.0));
+    let mut at = path.init;
+    for (edge, next) in &path.steps {
+        assert_eq!(graph.next_state(&at, *edge), Some(*next));
+        assert!(graph.within_boundary(next));
+        at = *next;
+    }
+}
+
+/// A run that ends in `expected`, or the outcome `without` if there is nothing expected.
+fn assert_outcome(
+    graph: &Graph,
+    outcome: &Outcome<Node, usize>,
+    expected: Option<(u16, usize)>,
+    without: &Outcome<Node, usize>,
+) {
+    let Some((node, distance)) = expected else {
+        assert_eq!(outcome, without);
+        return;
+    };
+    let path = outcome.path().unwrap();
+    assert_genuine(graph, path);
+    assert_eq!((path.last().0, path.len()), (node, distance));
+}
+
+proptest! {
+    #[test]
+    fn everything_agrees(graph in graphs(), threads in 1..4_usize, batch in 1..20_usize) {
+        let checker = Checker::new(&graph).threads(threads).batch(batch).final_states(Graph::is_final);
+        let (report, space) = checker.run_with_space().unwrap();
+        let order = graph.distances();
+
+        prop_assert_eq!(report.states, order.len() as u64);
+        prop_assert_eq!(report.examined, report.states);
+        prop_assert_eq!(report.depth as usize, order.last().map_or(0, |(_, distance)| *distance));
+        let transitions: usize = order.iter().map(|(node, _)| graph.successors(*node).count()).sum();
+        prop_assert_eq!(report.transitions, transitions as u64);
+        let terminal = order.iter().filter(|(node, _)| !graph.has_steps(*node)).count();
+        prop_assert_eq!(report.terminal_states, terminal as u64);
+
+        assert_outcome(&graph, &report.properties[0].outcome, first(&graph, |n| graph.bad.contains(&n)), &Outcome::Holds);
+        assert_outcome(&graph, &report.properties[1].outcome, first(&graph, |n| graph.goal.contains(&n)), &Outcome::Unseen);
+        let stuck = first(&graph, |n| !graph.has_steps(n) && !graph.ends.contains(&n));
+        assert_outcome(&graph, report.deadlock.as_ref().unwrap(), stuck, &Outcome::Holds);
+
+        prop_assert_eq!(space.len(), order.len());
+        for (node, distance) in order {
+            let id = space.find(&Node(node)).unwrap();
+            prop_assert_eq!(space.depth(id), distance);
+            let path = space.path_to(id).unwrap();
+            assert_genuine(&graph, &path);
+            prop_assert_eq!(path.last(), &Node(node));
+            let steps: Vec<u16> = space.steps(id).into_iter().map(|(_, next)| space.state(next.unwrap()).0).collect();
+            prop_assert_eq!(steps, graph.successors(node).collect::<Vec<_>>());
+        }
+    }
+}
