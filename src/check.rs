@@ -1,13 +1,13 @@
 //! `kverdict check`: asks every selected question, one after the other, and prints what comes out.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use reports::results::{
-    EngineState, Extent, MechanismRecord, NotRun, Run, SCHEMA, Shard, Summary, VERSION, VariantRecord, Verdict,
+    EngineState, MechanismRecord, NotRun, Run, SCHEMA, Shard, Summary, VERSION, VariantRecord, Verdict,
 };
 
 use crate::catalogue::{CATALOGUE, Selection};

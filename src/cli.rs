@@ -135,7 +135,7 @@ pub struct ShowArgs {
     /// The variant.
     #[arg(value_name = "MECHANISM/VARIANT")]
     pub target: String,
-    /// The property or witness to show [default: the broken property with the shortest counterexample]
+    /// The property or witness to show [default: the broken property that tells most]
     #[arg(value_name = "PROPERTY")]
     pub property: Option<String>,
     /// Sizes and limits.

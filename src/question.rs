@@ -75,6 +75,7 @@ impl StateSearch {
             verdict: Verdict::Holds,
             expected: if subject.expect().broken.is_empty() { Verdict::Holds } else { Verdict::Broken },
             expected_because: subject.expect().why.to_string(),
+            headline: subject.expect().broken.first().map(|name| (*name).to_string()),
             as_expected: false,
             differences: Vec::new(),
             properties: self.properties(search.answers),

@@ -60,7 +60,7 @@ fn check_property(subject: &dyn Subject, name: &str) -> Result<(), Failure> {
     Err(Failure::usage(format!("{mechanism} has no property '{name}'{hint}; it has: {}", names.join(", "))))
 }
 
-/// The timeline of the property that was named, or the shortest counterexample.
+/// The timeline of the property that was named, or the shortest counterexample of the property that the catalogue names first.
 fn choose<'a>(subject: &dyn Subject, search: &'a Search, property: Option<&str>) -> Result<&'a Timeline, Failure> {
     let full_name = format!("{}/{}", subject.mechanism(), subject.name());
     let properties = subject.properties();
@@ -73,8 +73,12 @@ fn choose<'a>(subject: &dyn Subject, search: &'a Search, property: Option<&str>)
         });
     }
     let broken = answers().filter(|(_, answer)| answer.verdict == Verdict::Broken);
-    let shortest = broken.filter_map(|(_, answer)| answer.timeline.as_ref()).min_by_key(|t| t.steps.len());
-    shortest.ok_or_else(|| match &search.limit {
+    let headline = subject.expect().broken.first();
+    let telling = broken
+        .filter_map(|(p, answer)| Some((p.name, answer.timeline.as_ref()?)))
+        .min_by_key(|(name, timeline)| (Some(name) != headline, timeline.steps.len()))
+        .map(|(_, timeline)| timeline);
+    telling.ok_or_else(|| match &search.limit {
         Some(limit) => undecided(&full_name, "every property", limit),
         None => {
             let witnesses: Vec<&str> = properties.iter().filter(|p| p.witness).map(|p| p.name).collect();

@@ -94,12 +94,13 @@ fn write_line(out: &mut impl Write, record: &VariantRecord, header_size: &str) -
         _ => GOOD,
     };
     let (word, engine, variant) = (record.verdict.word(), &record.engine, &record.variant);
-    write!(out, "{style}{word:>10}{style:#}  {engine:<10} {variant:<34} {:<46}", findings(record))?;
+    write!(out, "{style}{word:>10}{style:#}  {engine:<10} {variant:<32} {:<48}", findings(record))?;
     write!(out, " {:>10} {:<9}", HumanCount(work(record)).to_string(), unit(record))?;
     write!(out, " {:>6.2} s", record.seconds)?;
     let mut notes = Vec::new();
-    if record.size != header_size {
-        notes.push(format!("at {}", record.size));
+    let other_size = difference(header_size, &record.size);
+    if !other_size.is_empty() {
+        notes.push(format!("at {other_size}"));
     }
     if record.is_bounded() {
         notes.push(format!("within a bound: {}", record.bounds.join("; ")));
@@ -114,10 +115,15 @@ fn write_line(out: &mut impl Write, record: &VariantRecord, header_size: &str) -
     writeln!(out, "{}{notes}", if notes.is_empty() { "" } else { "  " })
 }
 
-/// The broken properties, shortest counterexample first, or what was checked.
+/// The values of a size that differ from those in the header.
+fn difference(header: &str, size: &str) -> String {
+    let known: Vec<&str> = header.split(',').collect();
+    size.split(',').filter(|value| !known.contains(value)).collect::<Vec<_>>().join(",")
+}
+
+/// The broken properties, that which the catalogue names first in front, or what was checked.
 fn findings(record: &VariantRecord) -> String {
-    let mut broken: Vec<_> = record.properties.iter().filter(|p| p.verdict == Verdict::Broken).collect();
-    broken.sort_by_key(|p| p.steps.unwrap_or(u32::MAX));
+    let broken = record.broken();
     match broken.as_slice() {
         [] => {
             let claims = record.properties.iter().filter(|p| p.verdict == Verdict::Holds).count();

@@ -4,7 +4,7 @@ use minijinja::{Environment, context};
 use serde::Serialize;
 
 use crate::report::{
-    PropertyRow, Report, findings, how_much, listing, property_rows, shortened, shortest_counterexample,
+    PropertyRow, Report, findings, how_much, listing, property_rows, shortened, telling_counterexample,
 };
 use crate::results::{Counterexample, MechanismRecord, VariantRecord};
 
@@ -81,7 +81,7 @@ impl Report {
 }
 
 fn variant_page(record: &VariantRecord) -> VariantPage<'_> {
-    let (picture, text) = match shortest_counterexample(record) {
+    let (picture, text) = match telling_counterexample(record) {
         Some((_, Counterexample::Timeline(timeline))) => (Some(timeline.to_svg()), None),
         Some((_, other)) => (None, Some(shortened(&listing(other), LISTING_MAX))),
         None => (None, None),

@@ -4,7 +4,7 @@
 //! else is folded away.
 
 use crate::difference::Weight;
-use crate::report::{Report, findings, how_much, in_steps, listing, property_rows, shortened, shortest_counterexample};
+use crate::report::{Report, findings, how_much, in_steps, listing, property_rows, shortened, telling_counterexample};
 use crate::results::{Counterexample, VariantRecord};
 
 /// Diagrams with more messages than this are shown as text.
@@ -136,9 +136,9 @@ fn properties_table(records: &[&VariantRecord]) -> String {
     out
 }
 
-/// The shortest counterexample of a variant, folded.
+/// The shortest counterexample of the property that tells most, folded.
 fn counterexamples(record: &VariantRecord) -> String {
-    let Some((property, counterexample)) = shortest_counterexample(record) else { return String::new() };
+    let Some((property, counterexample)) = telling_counterexample(record) else { return String::new() };
     let title = format!("{} ({}): {}", record.variant, record.engine, in_steps(property));
     let body = match counterexample {
         Counterexample::Timeline(timeline) if timeline.steps.len() <= MERMAID_MESSAGES_MAX => {

@@ -180,7 +180,7 @@ pub(crate) fn property_rows(records: &[&VariantRecord]) -> Vec<PropertyRow> {
 /// Broken properties with lengths, or the numbers of claims and witnesses.
 pub(crate) fn findings(record: &VariantRecord) -> String {
     let of = |verdict| record.properties.iter().filter(move |p| p.verdict == verdict);
-    let broken: Vec<String> = of(Verdict::Broken).map(in_steps).collect();
+    let broken: Vec<String> = record.broken().into_iter().map(in_steps).collect();
     if broken.is_empty() {
         return format!("{} properties hold, {} witnesses seen", of(Verdict::Holds).count(), of(Verdict::Seen).count());
     }
@@ -200,10 +200,9 @@ pub(crate) fn how_much(record: &VariantRecord) -> String {
     parts.join("; ")
 }
 
-/// The broken property with the shortest counterexample, and that counterexample.
-pub(crate) fn shortest_counterexample(record: &VariantRecord) -> Option<(&PropertyRecord, &Counterexample)> {
-    let with = record.properties.iter().filter_map(|p| Some((p, p.counterexample.as_ref()?)));
-    with.min_by_key(|(p, _)| p.steps)
+/// The broken property that tells most and has a counterexample, with it.
+pub(crate) fn telling_counterexample(record: &VariantRecord) -> Option<(&PropertyRecord, &Counterexample)> {
+    record.broken().into_iter().find_map(|p| Some((p, p.counterexample.as_ref()?)))
 }
 
 /// A counterexample as plain text.

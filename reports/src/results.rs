@@ -207,6 +207,8 @@ pub struct VariantRecord {
     pub expected: Verdict,
     /// Why that is expected.
     pub expected_because: String,
+    /// The property whose breaking tells most, if the variant is expected to break any.
+    pub headline: Option<String>,
     /// Whether every property and witness came out as expected.
     pub as_expected: bool,
     /// Every way in which the result is not as expected.
@@ -233,6 +235,16 @@ impl VariantRecord {
     /// The count of this name, if the engine gave it.
     pub fn count(&self, name: &str) -> Option<u64> {
         self.counts.iter().find(|c| c.name == name).map(|c| c.value)
+    }
+    /// The broken properties: that which the catalogue names first in front, unexpected ones before all, the
+    /// others by the length of their counterexamples.
+    pub fn broken(&self) -> Vec<&PropertyRecord> {
+        let mut broken: Vec<_> = self.properties.iter().filter(|p| p.verdict == Verdict::Broken).collect();
+        broken.sort_by_key(|p| {
+            let expected = p.expected == Verdict::Broken;
+            (expected, self.headline.as_ref() != Some(&p.name), p.steps.unwrap_or(u32::MAX))
+        });
+        broken
     }
     /// `mechanism/variant`.
     pub fn full_name(&self) -> String {
