@@ -214,7 +214,14 @@ fn command_line() -> Vec<String> {
 pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failure = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", file.display()));
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failure)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        // Readable for everybody that the user's mask lets read, as any other file.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut temporary = builder.tempfile_in(folder).map_err(failure)?;
     temporary.write_all(bytes).map_err(failure)?;
     temporary.as_file().sync_all().map_err(failure)?;
     temporary.persist(file).map_err(|error| failure(error.error))?;

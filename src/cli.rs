@@ -31,6 +31,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Walk through a state space in the browser.
     Explore(ExploreArgs),
+    /// Render results files, and compare them with a base.
+    Report(ReportArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -158,6 +160,26 @@ pub struct ExploreArgs {
     /// quick, deep, or values for single parameters.
     #[arg(long, value_name = "SIZE")]
     pub size: Option<String>,
+}
+
+/// Arguments of `report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// Results files, as `check --results FILE` writes them; shards and engines are merged.
+    #[arg(value_name = "RESULTS", required = true)]
+    pub results: Vec<PathBuf>,
+    /// A baseline or results file to compare with [default: reports/baseline.json, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+    /// The folder for the report.
+    #[arg(long, value_name = "DIR", default_value = "target/reports")]
+    pub out: PathBuf,
+    /// The results are of a selection: what they lack has not vanished.
+    #[arg(long)]
+    pub partial: bool,
+    /// Write the baseline from these results instead of a report.
+    #[arg(long)]
+    pub update_baseline: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -15,6 +15,7 @@ mod failure;
 mod list;
 mod progress;
 mod question;
+mod report;
 mod second_opinion;
 mod show;
 mod size;
@@ -84,6 +85,7 @@ fn dispatch(cli: Cli) -> Result<Status, Failure> {
         Some(Command::Check(args)) => check::run(&args, &stop),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Show(args)) => show::run(&args, &stop),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Explore(args)) => {
             // A server is simply ended.
             explore::run(&args)

@@ -160,14 +160,19 @@ fn fenced(language: &str, content: &str) -> String {
 /// Text that Markdown reads as text: whatever could be syntax becomes a character reference, which never is.
 fn text(content: &str) -> String {
     let mut out = String::with_capacity(content.len());
-    for c in shortened(content, TEXT_MAX).chars() {
+    let content = shortened(content, TEXT_MAX);
+    let mut characters = content.chars().peekable();
+    while let Some(c) = characters.next() {
         match c {
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '!' | '|' | '&' | '~' | '$' | '"' => {
                 out.push_str(&format!("&#{};", c as u32));
             }
             // GitHub looks for mentions after rendering; the invisible space keeps a name from being called.
             '@' => out.push_str("@\u{200b}"),
-            ':' => out.push_str("&#58;"),
+            // `http://` would become a link, `:name:` a picture.
+            ':' if characters.peek().is_some_and(|next| *next == '/' || next.is_ascii_alphabetic()) => {
+                out.push_str("&#58;");
+            }
             c if c.is_control() || c == '\u{2028}' || c == '\u{2029}' => out.push(' '),
             c => out.push(c),
         }

@@ -118,6 +118,31 @@ impl Report {
         rows
     }
 
+    /// The report as JSON: what is urgent first, then the changes, then the whole run.
+    pub fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            headline: String,
+            urgent: Vec<String>,
+            base: Option<&'a str>,
+            differences: &'a [Difference],
+            run: &'a Run,
+        }
+        let document = Document {
+            headline: std::iter::once(self.headline())
+                .chain(self.urgent().into_iter().take(3))
+                .collect::<Vec<_>>()
+                .join("; "),
+            urgent: self.urgent(),
+            base: self.against.as_ref().map(|(name, _)| name.as_str()),
+            differences: self.against.as_ref().map_or(&[], |(_, found)| found),
+            run: &self.run,
+        };
+        let mut text = serde_json::to_string_pretty(&document).expect("plain data always serializes");
+        text.push('\n');
+        text
+    }
+
     /// Tool, commit, machine and time in one line.
     pub fn provenance(&self) -> String {
         let (tool, machine) = (&self.run.tool, &self.run.machine);
