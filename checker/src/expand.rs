@@ -1,5 +1,7 @@
 //! Looking at one state: its properties, its steps, and the states these lead to.
 
+use std::hash::Hash;
+
 use stateright::{Expectation, Property};
 
 use crate::checker::{Checkable, Checker};
@@ -7,13 +9,50 @@ use crate::error::Phase;
 use crate::hasher::hash_of;
 use crate::shard::StateId;
 
-/// A state that a step led to, and that may be known already.
-pub(crate) struct Candidate<S> {
-    pub(crate) state: S,
-    pub(crate) hash: u64,
-    pub(crate) parent: StateId,
-    /// The place among the candidates of the same part, by which the order of a single thread is restored.
-    pub(crate) place: u32,
+/// States that steps led to and that may be known already, in the order in which they were found.
+///
+/// They are collected, and looked up later: a state that was written a moment ago is slow to read back, and
+/// a lookup is slow when its result is needed at once.
+pub(crate) struct Candidates<S> {
+    pub(crate) states: Vec<S>,
+    pub(crate) parents: Vec<StateId>,
+    pub(crate) hashes: Vec<u64>,
+}
+
+impl<S: Hash> Candidates<S> {
+    pub(crate) fn new() -> Self {
+        Self { states: Vec::new(), parents: Vec::new(), hashes: Vec::new() }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, state: S, parent: StateId) {
+        self.states.push(state);
+        self.parents.push(parent);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.states.clear();
+        self.parents.clear();
+        self.hashes.clear();
+    }
+
+    /// Hashes all states, and tells each hash to `then`.
+    #[inline]
+    pub(crate) fn hash(&mut self, place: &mut Place, mut then: impl FnMut(u64)) {
+        place.phase = Phase::Hash;
+        self.hashes.clear();
+        for (state, parent) in self.states.iter().zip(&self.parents) {
+            place.state = *parent;
+            let hash = hash_of(state);
+            then(hash);
+            self.hashes.push(hash);
+        }
+    }
 }
 
 /// What was counted and found while states were examined.
@@ -100,28 +139,21 @@ impl<'c, M: Checkable> Expander<'c, M> {
 
     /// Gives the canonical form of a state that lies within the boundary, as the engine will store it.
     #[inline]
-    pub(crate) fn admit(&mut self, state: M::State, parent: StateId) -> Option<Candidate<M::State>> {
+    pub(crate) fn admit(&mut self, state: M::State) -> Option<M::State> {
         let model = self.checker.model;
         self.place.phase = Phase::Boundary;
         if !model.within_boundary(&state) {
             self.findings.cut += 1;
             return None;
         }
-        let state = match self.checker.symmetry {
-            Some(canonical) => {
-                self.place.phase = Phase::Canonical;
-                canonical(model, &state)
-            }
-            None => state,
-        };
-        self.place.phase = Phase::Hash;
-        let hash = hash_of(&state);
-        Some(Candidate { state, hash, parent, place: 0 })
+        let Some(canonical) = self.checker.symmetry else { return Some(state) };
+        self.place.phase = Phase::Canonical;
+        Some(canonical(model, &state))
     }
 
-    /// Examines `state` and gives each state after it to `sink`, in the order of the actions.
+    /// Examines `state` and collects the states after it, in the order of the actions.
     #[inline]
-    pub(crate) fn expand(&mut self, id: StateId, state: &M::State, mut sink: impl FnMut(Candidate<M::State>)) {
+    pub(crate) fn expand(&mut self, id: StateId, state: &M::State, candidates: &mut Candidates<M::State>) {
         self.place.state = id;
         self.findings.examined += 1;
         self.look_at_properties(id, state);
@@ -139,13 +171,13 @@ impl<'c, M: Checkable> Expander<'c, M> {
             self.place.phase = Phase::NextState;
             let Some(next) = model.next_state(state, action) else { continue };
             has_steps = true;
-            let Some(candidate) = self.admit(next, id) else { continue };
+            let Some(next) = self.admit(next) else { continue };
             self.findings.transitions += 1;
             if let Some(kind) = kind {
                 self.place.phase = Phase::Kind;
                 self.findings.kinds[kind] += 1;
             }
-            sink(candidate);
+            candidates.push(next, id);
         }
         self.actions = actions;
         if !has_steps {

@@ -9,6 +9,7 @@
 //! Expanding changes nothing. So a batch in which anything goes wrong (a panic, or perhaps too many states)
 //! is dropped and done again on one thread, where the first trouble in the order of the search is found.
 
+use std::hash::Hash;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -17,10 +18,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use crate::barrier::{Barrier, Broken};
 use crate::checker::Checkable;
 use crate::error::{Phase, message_of};
-use crate::expand::{Candidate, Expander, Findings, Place};
+use crate::expand::{Candidates, Expander, Findings, Place};
 use crate::limits::{Limit, Pacer};
 use crate::pieces::Pieces;
+use crate::prefetch::prefetch;
 use crate::search::{Shared, Stop};
+use crate::sequential::{FRONTIER_AHEAD, TOGETHER};
 use crate::shard::{Probe, SHARDS, Shard, Slot, StateId, shard_of};
 
 /// Parts per thread and batch: several, so that a thread with hard parts is helped out.
@@ -70,15 +73,29 @@ struct PartResult {
     bytes: usize,
 }
 
+/// A successor on its way to its shard.
+struct Candidate<S> {
+    state: S,
+    hash: u64,
+    parent: StateId,
+    /// The place among the successors of the part, by which the order of a single thread is restored.
+    place: u32,
+}
+
 /// What a thread keeps from batch to batch.
 pub(crate) struct Worker<'c, M: Checkable> {
+    pub(crate) candidates: Candidates<M::State>,
     pub(crate) expander: Expander<'c, M>,
     pub(crate) pacer: Pacer,
 }
 
 impl<'c, M: Checkable> Worker<'c, M> {
     pub(crate) fn new(shared: &'c Shared<'c, M>) -> Self {
-        Self { expander: Expander::new(shared.checker, shared.properties), pacer: Pacer::new() }
+        Self {
+            expander: Expander::new(shared.checker, shared.properties),
+            pacer: Pacer::new(),
+            candidates: Candidates::new(),
+        }
     }
 }
 
@@ -185,17 +202,23 @@ impl<'c, M: Checkable> Crew<'c, M> {
         buckets.iter_mut().for_each(|bucket| bucket.clear());
         let frontier = read(&shared.frontier);
         let shards: Vec<_> = shared.shards.iter().map(read).collect();
-        let mut candidates = 0;
+        let state = |id: StateId| shards[id.shard()].state(id.local());
 
-        worker.expander.start(&job.known);
-        for position in cut(&job.positions, index, parts.len()) {
-            worker.pacer.tick(&shared.watch)?;
+        let Worker { expander, pacer, candidates: together } = worker;
+        let mut candidates = 0;
+        expander.start(&job.known);
+        together.clear();
+        let positions = cut(&job.positions, index, parts.len());
+        for position in positions.clone() {
+            pacer.tick(&shared.watch)?;
+            if position + FRONTIER_AHEAD < positions.end {
+                prefetch(state(StateId::from_bits(*frontier.get(position + FRONTIER_AHEAD))));
+            }
             let id = StateId::from_bits(*frontier.get(position));
-            worker.expander.expand(id, shards[id.shard()].state(id.local()), |candidate| {
-                let place = candidates as u32;
-                buckets[shard_of(candidate.hash)].push(Candidate { place, ..candidate });
-                candidates += 1;
-            });
+            expander.expand(id, state(id), together);
+            if together.len() >= TOGETHER || position + 1 == positions.end {
+                candidates = sort_out(together, candidates, &mut buckets, &mut expander.place);
+            }
         }
         self.candidates.fetch_add(candidates as u64, Relaxed);
 
@@ -211,7 +234,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
         shared.budget.reserve(bytes)?;
         result.bytes = bytes;
         result.candidates = candidates;
-        result.findings.clone_from(&worker.expander.findings);
+        result.findings.clone_from(&expander.findings);
         Ok(())
     }
 
@@ -279,6 +302,24 @@ impl<'c, M: Checkable> Crew<'c, M> {
         }
         Ok(())
     }
+}
+
+/// Moves candidates to the buckets of their shards, and gives the next place.
+fn sort_out<S: Hash>(
+    candidates: &mut Candidates<S>,
+    first: usize,
+    buckets: &mut [MutexGuard<'_, Vec<Candidate<S>>>],
+    place: &mut Place,
+) -> usize {
+    candidates.hash(place, |_| ());
+    let Candidates { states, parents, hashes } = candidates;
+    let mut next = first;
+    for ((state, &parent), &hash) in states.drain(..).zip(&*parents).zip(&*hashes) {
+        buckets[shard_of(hash)].push(Candidate { state, hash, parent, place: next as u32 });
+        next += 1;
+    }
+    candidates.clear();
+    next
 }
 
 /// The next number below `end` that no other thread has taken.

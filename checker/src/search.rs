@@ -10,7 +10,7 @@ use stateright::{Expectation, Property};
 use crate::barrier::BreakOnDrop;
 use crate::checker::{Checkable, Checker, ErrorOf, ReportOf};
 use crate::error::{CheckError, Phase, message_of};
-use crate::expand::{Candidate, Findings};
+use crate::expand::Findings;
 use crate::limits::{Budget, Limit, Watch};
 use crate::parallel::{Crew, Worker, read, write};
 use crate::pieces::Pieces;
@@ -45,7 +45,6 @@ struct Search<'c, M: Checkable> {
     depth: u32,
     findings: Findings,
     worker: Worker<'c, M>,
-    candidates: Vec<Candidate<M::State>>,
 }
 
 /// Runs a search and reports.
@@ -107,15 +106,7 @@ impl<'c, M: Checkable> Search<'c, M> {
 
     fn new(shared: &'c Shared<'c, M>) -> Self {
         let worker = Worker::new(shared);
-        Self {
-            shared,
-            next: Pieces::new(),
-            states: 0,
-            depth: 0,
-            findings: worker.expander.findings.clone(),
-            worker,
-            candidates: Vec::new(),
-        }
+        Self { shared, next: Pieces::new(), states: 0, depth: 0, findings: worker.expander.findings.clone(), worker }
     }
 
     /// `crew` is filled when the first large level comes, and its threads leave when this returns.
@@ -126,9 +117,11 @@ impl<'c, M: Checkable> Search<'c, M> {
         self.shared.watch.check().map_err(Stop::Limit)?;
         self.on_this_thread(|search, store| {
             for state in search.shared.checker.model.init_states() {
-                search.candidates.extend(search.worker.expander.admit(state, StateId::NONE));
+                if let Some(state) = search.worker.expander.admit(state) {
+                    search.worker.candidates.push(state, StateId::NONE);
+                }
             }
-            store.add_all(&mut search.candidates, &mut search.worker.expander.place)
+            store.add_all(&mut search.worker.candidates, &mut search.worker.expander.place)
         })?;
         let mut dismiss = None;
         while self.next.len() > 0 {
@@ -218,7 +211,7 @@ impl<'c, M: Checkable> Search<'c, M> {
 
     fn stretch(&mut self, frontier: &Pieces<u32>, positions: Range<usize>) -> Result<(), Stop> {
         self.on_this_thread(|search, store| {
-            let Self { worker: Worker { expander, pacer }, candidates, shared, .. } = search;
+            let Self { worker: Worker { expander, pacer, candidates }, shared, .. } = search;
             sequential::expand(store, frontier, positions, expander, candidates, pacer, &shared.watch)
         })
     }
@@ -232,7 +225,7 @@ impl<'c, M: Checkable> Search<'c, M> {
         let mut locked: Vec<_> = shared.shards.iter().map(write).collect();
         let mut next = std::mem::replace(&mut self.next, Pieces::new());
         let before = next.len();
-        self.candidates.clear();
+        self.worker.candidates.clear();
         self.worker.expander.start(&self.findings);
         let mut store = Store {
             shards: locked.iter_mut().map(|guard| &mut **guard).collect(),

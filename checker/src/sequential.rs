@@ -1,23 +1,26 @@
 //! Expanding states on one thread. This is also the definition of the order that several threads must keep.
 //!
-//! A state that is looked up is nearly always out of the caches. So states are expanded a few at a time:
-//! while the model computes, the slots of their successors are fetched; then the stored states that may
-//! be equal to them; and only then is anything compared.
+//! A state that is looked up is nearly always out of the caches. So states are expanded a few at a time;
+//! then all their successors are hashed, and the slots where they belong are fetched; then the stored states
+//! that may be equal to them; and only then is anything compared.
 
 use std::hash::Hash;
 use std::ops::Range;
 
 use crate::checker::Checkable;
 use crate::error::Phase;
-use crate::expand::{Candidate, Expander, Place};
+use crate::expand::{Candidates, Expander, Place};
 use crate::limits::{Budget, Limit, Pacer, Watch};
 use crate::pieces::Pieces;
+use crate::prefetch::prefetch;
 use crate::shard::{Probe, Shard, Slot, StateId, shard_of};
 
 /// How many candidates are collected before they are looked up: few enough to stay in the first cache.
-const TOGETHER: usize = 256;
-/// How many lookups are under way at once.
-const AHEAD: usize = 8;
+pub(crate) const TOGETHER: usize = 128;
+/// How many lookups of stored states are under way at once.
+const STATES_AHEAD: usize = 8;
+/// How many states of the frontier are under way at once.
+pub(crate) const FRONTIER_AHEAD: usize = 4;
 
 /// All shards, and the list of states that are new.
 pub(crate) struct Store<'a, S> {
@@ -30,32 +33,36 @@ pub(crate) struct Store<'a, S> {
 
 impl<S: PartialEq + Hash> Store<'_, S> {
     /// Stores the candidates that are new, in their order.
-    pub(crate) fn add_all(&mut self, candidates: &mut Vec<Candidate<S>>, place: &mut Place) -> Result<(), Limit> {
+    pub(crate) fn add_all(&mut self, candidates: &mut Candidates<S>, place: &mut Place) -> Result<(), Limit> {
+        let shards = &self.shards;
+        candidates.hash(place, |hash| shards[shard_of(hash)].prefetch_slot(hash));
+
         place.phase = Phase::Store;
-        let peek = |shards: &[&mut Shard<S>], hash| shards[shard_of(hash)].peek(hash);
-        let mut slots = [Slot::default(); AHEAD];
-        for (slot, candidate) in slots.iter_mut().zip(candidates.iter()) {
-            *slot = peek(&self.shards, candidate.hash);
+        let Candidates { states, parents, hashes } = candidates;
+        let mut slots = [Slot::default(); STATES_AHEAD];
+        for (slot, hash) in slots.iter_mut().zip(&*hashes) {
+            *slot = self.shards[shard_of(*hash)].peek(*hash);
         }
-        let mut queue = candidates.drain(..);
-        let mut turn = 0;
-        while let Some(Candidate { state, hash, parent, .. }) = queue.next() {
-            let slot = slots[turn];
-            if let Some(ahead) = queue.as_slice().get(AHEAD - 1) {
-                slots[turn] = peek(&self.shards, ahead.hash);
+        let mut queue = states.drain(..);
+        for (turn, (&hash, &parent)) in hashes.iter().zip(&*parents).enumerate() {
+            let slot = slots[turn % STATES_AHEAD];
+            if let Some(ahead) = hashes.get(turn + STATES_AHEAD) {
+                slots[turn % STATES_AHEAD] = self.shards[shard_of(*ahead)].peek(*ahead);
             }
-            turn = (turn + 1) % AHEAD;
             place.state = parent;
             let shard = shard_of(hash);
-            if let Probe::Absent(slot) = self.shards[shard].probe(hash, slot, &state) {
-                if self.room == 0 {
-                    return Err(Limit::States);
-                }
-                let local = self.shards[shard].add(slot, hash, state, parent, self.budget)?;
-                self.next.push(StateId::new(shard, local).to_bits(), self.budget)?;
-                self.room -= 1;
+            // A state that is known is dropped where it lies, without being moved.
+            let found = queue.as_slice().first().map(|state| self.shards[shard].probe(hash, slot, state));
+            let (Some(Probe::Absent(slot)), Some(state)) = (found, queue.next()) else { continue };
+            if self.room == 0 {
+                return Err(Limit::States);
             }
+            let local = self.shards[shard].add(slot, hash, state, parent, self.budget)?;
+            self.next.push(StateId::new(shard, local).to_bits(), self.budget)?;
+            self.room -= 1;
         }
+        drop(queue);
+        candidates.clear();
         Ok(())
     }
 }
@@ -66,7 +73,7 @@ pub(crate) fn expand<M: Checkable>(
     frontier: &Pieces<u32>,
     positions: Range<usize>,
     expander: &mut Expander<'_, M>,
-    candidates: &mut Vec<Candidate<M::State>>,
+    candidates: &mut Candidates<M::State>,
     pacer: &mut Pacer,
     watch: &Watch,
 ) -> Result<(), Limit> {
@@ -76,12 +83,12 @@ pub(crate) fn expand<M: Checkable>(
             store.add_all(candidates, &mut expander.place)?;
             return paced;
         }
+        let state = |id: StateId| store.shards[id.shard()].state(id.local());
+        if position + FRONTIER_AHEAD < frontier.len() {
+            prefetch(state(StateId::from_bits(*frontier.get(position + FRONTIER_AHEAD))));
+        }
         let id = StateId::from_bits(*frontier.get(position));
-        let shards = &store.shards;
-        expander.expand(id, shards[id.shard()].state(id.local()), |candidate| {
-            shards[shard_of(candidate.hash)].prefetch_slot(candidate.hash);
-            candidates.push(candidate);
-        });
+        expander.expand(id, state(id), candidates);
         // Close to the limit of states, after every state: so the last one expanded is always the same.
         if candidates.len() >= TOGETHER || candidates.len() as u64 > store.room {
             store.add_all(candidates, &mut expander.place)?;
