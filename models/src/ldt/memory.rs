@@ -7,11 +7,12 @@ pub const MAX_ENTRIES: usize = 2;
 pub const MAX_PAGES: usize = 4;
 /// Most LDT structs that live at once: the installed one and one for each of two calls.
 pub const MAX_LDTS: usize = 3;
-/// What stands in a page that belongs to somebody else: data that a process must not see.
+/// What stands in a page that is free or belongs to somebody else: data that the process must not see. The
+/// allocator does not clear a page when it is freed; whatever stands in it then is not told apart.
 pub const SECRET: u8 = 7;
 
 /// A page of memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the variants are numbers")]
 pub enum Page {
     P0,
@@ -26,7 +27,7 @@ impl Page {
 }
 
 /// The address of an LDT struct. Addresses are used again after a struct has been freed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the variants are numbers")]
 pub enum LdtId {
     L0,
@@ -40,7 +41,7 @@ impl LdtId {
 }
 
 /// One of the two fixed user-visible address ranges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the variants are numbers")]
 pub enum Slot {
     S0,
@@ -61,7 +62,7 @@ impl Slot {
 }
 
 /// For each entry of each slot no page or a page: the slots' part of a page table, or of a TLB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Translations(u16);
 
 impl Translations {
@@ -102,7 +103,7 @@ impl Translations {
 }
 
 /// Who has a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Use {
     /// Nobody: the allocator may hand it out.
     Free,
@@ -113,7 +114,7 @@ pub enum Use {
 }
 
 /// What the kernel knows about a page, and what stands in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Frame {
     /// Who has it.
     pub used_by: Use,
@@ -122,7 +123,7 @@ pub struct Frame {
 }
 
 /// `struct ldt_struct`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LdtStruct {
     /// Allocated, that is not freed.
     pub alive: bool,
@@ -145,7 +146,7 @@ impl LdtStruct {
 }
 
 /// An LDT as a process means it: how many entries, and what stands in each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Image(u8);
 
 impl Image {
@@ -169,7 +170,7 @@ impl Image {
 }
 
 /// Memory: the pages and the LDT structs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Memory {
     /// The pages.
     pub frames: [Frame; MAX_PAGES],
@@ -180,7 +181,7 @@ pub struct Memory {
 impl Memory {
     /// All pages are free, and there is no LDT.
     pub const EMPTY: Self = Self {
-        frames: [Frame { used_by: Use::Free, content: 0 }; MAX_PAGES],
+        frames: [Frame { used_by: Use::Free, content: SECRET }; MAX_PAGES],
         ldts: [LdtStruct::DEAD; MAX_LDTS],
     };
 
@@ -232,12 +233,12 @@ impl Memory {
         }
     }
 
-    /// `free_ldt_struct()`, first half: the pages. They keep what stands in them.
+    /// `free_ldt_struct()`, first half: the pages.
     pub fn free_pages(&mut self, id: LdtId) {
         let mut entry = 0;
         while entry < MAX_ENTRIES {
             if let Some(page) = self.ldts[id as usize].pages[entry].take() {
-                self.frames[page as usize] = Frame { used_by: Use::Free, ..self.frame(page) };
+                self.frames[page as usize] = Frame { used_by: Use::Free, content: SECRET };
             }
             entry += 1;
         }
@@ -286,7 +287,7 @@ pub enum Tables {
 }
 
 /// The part of a `struct mm_struct` that concerns the LDT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mm {
     /// `context.ldt`.
     pub ldt: Option<LdtId>,
