@@ -488,7 +488,14 @@ impl Ldt {
                 s.thread_mut(id).pc = Pc::ErrorFreeStruct;
             }
             (Action::W13FreeStruct, Pc::ErrorFreeStruct) => {
-                s.memory.free_struct(self.freed_on_error(&now)?);
+                let freed = self.freed_on_error(&now)?;
+                s.memory.free_struct(freed);
+                let thread = s.thread_mut(id);
+                if thread.new == Some(freed) {
+                    thread.new = None;
+                } else {
+                    thread.old = None;
+                }
                 self.enter(s, id, Phase::Release);
             }
             _ => return self.exit_step(s, id, action),
@@ -670,7 +677,7 @@ impl Ldt {
         }
     }
 
-    fn send_ipi(&self, s: &mut State, id: ThreadId) -> Option<()> {
+    fn send_ipi(&self, s: &mut State, id: ThreadId) {
         let now = *s.thread(id);
         if now.new.is_none() {
             // The form before 2015 has changed the installed LDT; this is where it begins to count.
@@ -686,7 +693,6 @@ impl Ldt {
         } else {
             self.enter_next(s, id, Phase::Interrupt);
         }
-        Some(())
     }
 }
 
