@@ -505,6 +505,7 @@ pub struct Ldt {
     pub(crate) config: Config,
     pub(crate) cpus: u8,
     pub(crate) threads: u8,
+    pub(crate) callers: u8,
     pub(crate) kernel_threads: u8,
     pub(crate) pages: u8,
     pub(crate) entries: u8,
@@ -550,11 +551,26 @@ const KINDS: &[StepKind] = &[
 const PARAMETERS: &[Parameter] = &[
     Parameter { name: "cpus", says: "CPUs", min: 1, max: 3, quick: 2, deep: 2 },
     Parameter { name: "threads", says: "threads of the process", min: 1, max: 3, quick: 2, deep: 2 },
-    Parameter { name: "kernel_threads", says: "CPUs that may run something foreign", min: 0, max: 3, quick: 1, deep: 1 },
+    Parameter { name: "callers", says: "threads that call modify_ldt()", min: 1, max: 3, quick: 1, deep: 2 },
+    Parameter {
+        name: "kernel_threads",
+        says: "CPUs that may run a kernel thread or another process",
+        min: 0,
+        max: 3,
+        quick: 0,
+        deep: 1,
+    },
     Parameter { name: "pages", says: "pages of memory", min: 1, max: 4, quick: 3, deep: 3 },
-    Parameter { name: "entries", says: "entries of an LDT, each in a page of its own", min: 1, max: 2, quick: 1, deep: 2 },
+    Parameter {
+        name: "entries",
+        says: "entries of an LDT, each in a page of its own",
+        min: 1,
+        max: 2,
+        quick: 1,
+        deep: 1,
+    },
     Parameter { name: "writes", says: "calls of modify_ldt()", min: 1, max: MAX_WRITES, quick: 2, deep: 3 },
-    Parameter { name: "others", says: "pages that somebody else may hold at a time", min: 0, max: 1, quick: 0, deep: 1 },
+    Parameter { name: "others", says: "free pages that somebody else may get", min: 0, max: 1, quick: 0, deep: 0 },
 ];
 
 impl Machine for Ldt {
@@ -572,11 +588,12 @@ impl Machine for Ldt {
             config,
             cpus: size.get(0),
             threads: size.get(1),
-            kernel_threads: size.get(2),
-            pages: size.get(3),
-            entries: size.get(4),
-            writes: size.get(5),
-            others: size.get(6),
+            callers: size.get(2),
+            kernel_threads: size.get(3),
+            pages: size.get(4),
+            entries: size.get(5),
+            writes: size.get(6),
+            others: size.get(7),
         }
     }
 
@@ -620,9 +637,8 @@ impl Machine for Ldt {
         vec![state]
     }
 
-    fn steps(&self, _state: &State, out: &mut Vec<Step>) {
-        // TODO: by the state.
-        out.extend(self.every_step());
+    fn steps(&self, state: &State, out: &mut Vec<Step>) {
+        self.propose(state, out);
     }
 
     fn every_step(&self) -> Vec<Step> {

@@ -33,6 +33,24 @@ impl State {
     }
 }
 
+impl CpuGo {
+    /// The next step of a CPU whose interrupts are off.
+    const fn at(pc: CpuPc) -> Option<Self> {
+        Some(match pc {
+            CpuPc::Run => return None,
+            CpuPc::CatchUp => Self::CatchUp,
+            CpuPc::SetMask => Self::SetMask,
+            CpuPc::ReadGeneration => Self::ReadGeneration,
+            CpuPc::LoadPageTable { .. } => Self::LoadPageTable,
+            CpuPc::ReadLdt => Self::ReadLdt,
+            CpuPc::LoadLdtr => Self::LoadLdtr,
+            CpuPc::ClearMask => Self::ClearMask,
+            CpuPc::LeavePageTable => Self::LeavePageTable,
+            CpuPc::ClearLdtr => Self::ClearLdtr,
+        })
+    }
+}
+
 impl Pc {
     /// The thread may be switched away from: it holds no spinlock, and has not called `get_cpu()`.
     pub(super) fn is_preemptible(self) -> bool {
@@ -90,7 +108,98 @@ impl Ldt {
                 || !Page::ALL.iter().filter(|p| is_lower(p)).any(|p| is_free(*p) && !state.is_remembered(*p)))
     }
 
-    // ---- CPUs ----
+    /// Proposes the steps that may be possible, by where CPUs and threads stand.
+    pub(super) fn propose(&self, s: &State, out: &mut Vec<Step>) {
+        for number in 0..self.cpus {
+            let cpu = &s.cpus[number as usize];
+            let mut add = |step| out.push(Step::Cpu(number, step));
+            match CpuGo::at(cpu.pc) {
+                Some(go) => add(CpuStep::Go(go)),
+                None => {
+                    if !s.is_gone() {
+                        add(CpuStep::SwitchToLazy);
+                        add(CpuStep::SwitchToOther);
+                    }
+                    for id in ThreadId::ALL {
+                        let thread = s.thread(id);
+                        if thread.pc != Pc::Gone {
+                            add(CpuStep::SwitchToThread(id));
+                        }
+                        if thread.reload.has(number) {
+                            add(CpuStep::Answer(Ipi::Reload(id)));
+                        }
+                        if thread.flush.has(number) {
+                            add(CpuStep::Answer(Ipi::Flush(id)));
+                        }
+                    }
+                }
+            }
+            if cpu.page_table && s.mm.visible {
+                for slot in Slot::BOTH {
+                    for entry in 0..self.entries {
+                        add(CpuStep::Cache(slot, entry));
+                    }
+                }
+            }
+        }
+        for id in ThreadId::ALL {
+            self.propose_for_thread(s.thread(id).pc, id, out);
+        }
+        if self.others > 0 {
+            for page in Page::ALL {
+                out.push(Step::OtherTakes(page));
+                out.push(Step::OtherFrees(page));
+            }
+        }
+    }
+
+    fn propose_for_thread(&self, pc: Pc, id: ThreadId, out: &mut Vec<Step>) {
+        let mut add = |action| out.push(Step::Thread(id, action));
+        match pc {
+            Pc::User => {
+                for entry in 0..self.entries {
+                    add(Action::W1TakeUsrSem { entry });
+                }
+                add(Action::Exit);
+            }
+            Pc::ReadOld => add(Action::W2ReadOld),
+            Pc::AllocateStruct => {
+                add(Action::W3AllocateStruct);
+                add(Action::OutOfMemory);
+            }
+            Pc::AllocatePage => {
+                for page in Page::ALL {
+                    add(Action::W3AllocatePage(page));
+                }
+                add(Action::OutOfMemory);
+            }
+            Pc::Copy => add(Action::W4CopyEntries),
+            Pc::Edit | Pc::EditInPlace => add(Action::W4EditEntry),
+            Pc::LockEntry(work) => {
+                add(Action::LockPageTable);
+                if work == Work::Map {
+                    add(Action::OutOfMemory);
+                }
+            }
+            Pc::WriteEntry(Work::Map) => add(Action::W5MapEntry),
+            Pc::WriteEntry(_) => add(Action::W12ClearEntry),
+            Pc::UnlockEntry(_) => add(Action::UnlockPageTable),
+            Pc::Show => add(Action::W6ShowSlots),
+            Pc::FlushBegin(_) => add(Action::FlushRaiseGeneration),
+            Pc::FlushSend(_) => add(Action::FlushSendIpi),
+            Pc::FlushWait(_) | Pc::WaitIpi => add(Action::AllCpusAnswered),
+            Pc::SetSlot => add(Action::W8SetSlot),
+            Pc::TakeLock => add(Action::W9TakeLock),
+            Pc::Publish => add(Action::W9Publish),
+            Pc::SendIpi => add(Action::W10SendIpi),
+            Pc::DropLock => add(Action::W11DropLock),
+            Pc::FreePages | Pc::ErrorFreePages | Pc::ExitFreePages => add(Action::W13FreePages),
+            Pc::FreeStruct | Pc::ErrorFreeStruct | Pc::ExitFreeStruct => add(Action::W13FreeStruct),
+            Pc::Release => add(Action::W14ReleaseUsrSem),
+            Pc::UnlinkTables | Pc::ExitUnlink => add(Action::UnlinkTables),
+            Pc::Gone => {}
+        }
+    }
 
     fn cpu_step(&self, s: &mut State, cpu: u8, step: CpuStep) -> Option<()> {
         let now = s.cpus[cpu as usize];
@@ -326,7 +435,8 @@ impl Ldt {
         let config = &self.config;
         match (action, now.pc) {
             (Action::W1TakeUsrSem { entry }, Pc::User) => {
-                if entry >= self.entries || s.calls >= self.writes || (config.usr_sem && s.usr_sem.is_some()) {
+                let may_call = (id as u8) < self.callers && s.calls < self.writes;
+                if entry >= self.entries || !may_call || (config.usr_sem && s.usr_sem.is_some()) {
                     return None;
                 }
                 if config.usr_sem {
@@ -507,7 +617,7 @@ impl Ldt {
     fn exit_step(&self, s: &mut State, id: ThreadId, action: Action) -> Option<()> {
         let now = *s.thread(id);
         match (action, now.pc) {
-            (Action::Exit, Pc::User) => {
+            (Action::Exit, Pc::User) if s.calls == self.writes => {
                 let cpu = s.cpu_of(id)?;
                 let others = ThreadId::ALL.into_iter().filter(|other| *other != id);
                 let is_last = others.into_iter().all(|other| s.thread(other).pc == Pc::Gone);
