@@ -4,6 +4,7 @@
 //! time, no randomness and, by default, no dependency, so that Kani and an older compiler can build it.
 
 pub mod io_bitmap;
+pub mod ldt;
 pub mod machine;
 #[cfg(feature = "stateright")]
 pub mod stateright;

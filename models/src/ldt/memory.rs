@@ -1,0 +1,371 @@
+//! What both machines of the LDT share: pages, LDT structs, the slots' page-table entries, and how the kernel
+//! allocates, maps, unmaps and frees them. The only copy of these operations.
+
+/// Most entries of an LDT. Each entry stands in a page of its own, so this is also the most pages of an LDT.
+pub const MAX_ENTRIES: usize = 2;
+/// Most pages of memory.
+pub const MAX_PAGES: usize = 4;
+/// Most LDT structs that live at once: the installed one and one for each of two calls.
+pub const MAX_LDTS: usize = 3;
+/// What stands in a page that is free or belongs to somebody else: data that the process must not see. The
+/// allocator does not clear a page when it is freed; whatever stands in it then is not told apart.
+pub const SECRET: u8 = 7;
+
+/// A page of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the variants are numbers")]
+pub enum Page {
+    P0,
+    P1,
+    P2,
+    P3,
+}
+
+impl Page {
+    /// All pages, in order.
+    pub const ALL: [Self; MAX_PAGES] = [Self::P0, Self::P1, Self::P2, Self::P3];
+}
+
+/// The address of an LDT struct. Addresses are used again after a struct has been freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the variants are numbers")]
+pub enum LdtId {
+    L0,
+    L1,
+    L2,
+}
+
+impl LdtId {
+    /// All addresses, in order.
+    pub const ALL: [Self; MAX_LDTS] = [Self::L0, Self::L1, Self::L2];
+}
+
+/// One of the two fixed user-visible address ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the variants are numbers")]
+pub enum Slot {
+    S0,
+    S1,
+}
+
+impl Slot {
+    /// Both slots.
+    pub const BOTH: [Self; 2] = [Self::S0, Self::S1];
+
+    /// The slot that this one is not.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::S0 => Self::S1,
+            Self::S1 => Self::S0,
+        }
+    }
+}
+
+/// For each entry of each slot no page or a page: the slots' part of a page table, or of a TLB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Translations(u16);
+
+impl Translations {
+    /// Nothing is translated.
+    pub const NONE: Self = Self(0);
+
+    const fn shift(slot: Slot, entry: u8) -> u16 {
+        4 * (2 * slot as u16 + entry as u16)
+    }
+    /// The page of an entry.
+    pub const fn get(self, slot: Slot, entry: u8) -> Option<Page> {
+        match (self.0 >> Self::shift(slot, entry)) & 0xf {
+            1 => Some(Page::P0),
+            2 => Some(Page::P1),
+            3 => Some(Page::P2),
+            4 => Some(Page::P3),
+            _ => None,
+        }
+    }
+    /// The same translations but for one entry.
+    pub const fn with(self, slot: Slot, entry: u8, page: Option<Page>) -> Self {
+        let number = match page {
+            None => 0,
+            Some(page) => page as u16 + 1,
+        };
+        Self(self.0 & !(0xf << Self::shift(slot, entry)) | number << Self::shift(slot, entry))
+    }
+    /// The same translations without the first `entries` of a slot.
+    pub const fn without(self, slot: Slot, entries: u8) -> Self {
+        let mut left = self;
+        let mut entry = 0;
+        while entry < entries {
+            left = left.with(slot, entry, None);
+            entry += 1;
+        }
+        left
+    }
+}
+
+/// Who has a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Use {
+    /// Nobody: the allocator may hand it out.
+    Free,
+    /// The kernel, for an LDT.
+    Ldt,
+    /// Somebody who has nothing to do with the process, for example another process.
+    Other,
+}
+
+/// What the kernel knows about a page, and what stands in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frame {
+    /// Who has it.
+    pub used_by: Use,
+    /// The descriptor in it: the number of the call that wrote it, 0 for zeroes, or [`SECRET`].
+    pub content: u8,
+}
+
+/// `struct ldt_struct`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LdtStruct {
+    /// Allocated, that is not freed.
+    pub alive: bool,
+    /// `entries`: the page of each entry.
+    pub pages: [Option<Page>; MAX_ENTRIES],
+    /// `nr_entries`.
+    pub entries: u8,
+    /// `slot`; `None` is -1.
+    pub slot: Option<Slot>,
+}
+
+impl LdtStruct {
+    /// A freed struct, or one that never was.
+    pub const DEAD: Self = Self { alive: false, pages: [None; MAX_ENTRIES], entries: 0, slot: None };
+
+    /// The number of entries that already have a page.
+    pub const fn pages_held(&self) -> u8 {
+        self.pages[0].is_some() as u8 + self.pages[1].is_some() as u8
+    }
+}
+
+/// An LDT as a process means it: how many entries, and what stands in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Image(u8);
+
+impl Image {
+    /// No LDT.
+    pub const NONE: Self = Self(0);
+
+    /// The number of entries.
+    pub const fn entries(self) -> u8 {
+        self.0 & 3
+    }
+    /// The descriptor at `entry`.
+    pub const fn descriptor(self, entry: u8) -> u8 {
+        (self.0 >> (2 + 3 * entry)) & 7
+    }
+    /// The same with one descriptor replaced. What stands behind the last entry is zero.
+    pub const fn with(self, entry: u8, descriptor: u8) -> Self {
+        let entries = if entry < self.entries() { self.entries() } else { entry + 1 };
+        let shift = 2 + 3 * entry;
+        Self(self.0 & !(7 << shift) & !3 | descriptor << shift | entries)
+    }
+}
+
+/// Memory: the pages and the LDT structs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Memory {
+    /// The pages.
+    pub frames: [Frame; MAX_PAGES],
+    /// The LDT structs.
+    pub ldts: [LdtStruct; MAX_LDTS],
+}
+
+impl Memory {
+    /// All pages are free, and there is no LDT.
+    pub const EMPTY: Self = Self {
+        frames: [Frame { used_by: Use::Free, content: SECRET }; MAX_PAGES],
+        ldts: [LdtStruct::DEAD; MAX_LDTS],
+    };
+
+    /// The LDT struct at an address, alive or not.
+    pub const fn ldt(&self, id: LdtId) -> LdtStruct {
+        self.ldts[id as usize]
+    }
+    /// What is known about a page.
+    pub const fn frame(&self, page: Page) -> Frame {
+        self.frames[page as usize]
+    }
+
+    /// `alloc_ldt_struct()`, first half: the struct, at the lowest free address. `None`: no address is free.
+    pub fn allocate_struct(&mut self, entries: u8) -> Option<LdtId> {
+        let id = LdtId::ALL.into_iter().find(|id| !self.ldt(*id).alive)?;
+        self.ldts[id as usize] = LdtStruct { alive: true, entries, ..LdtStruct::DEAD };
+        Some(id)
+    }
+
+    /// `alloc_ldt_struct()`, second half: one zeroed page for the next entry that has none. `None`: the page is
+    /// not free, or every entry has its page.
+    pub fn allocate_page(&mut self, id: LdtId, page: Page) -> Option<()> {
+        let ldt = &mut self.ldts[id as usize];
+        let entry = ldt.pages_held();
+        if self.frames[page as usize].used_by != Use::Free || entry >= ldt.entries {
+            return None;
+        }
+        ldt.pages[entry as usize] = Some(page);
+        self.frames[page as usize] = Frame { used_by: Use::Ldt, content: 0 };
+        Some(())
+    }
+
+    /// `memcpy(new_ldt->entries, old_ldt->entries, ...)`.
+    pub fn copy_entries(&mut self, from: LdtId, to: LdtId) {
+        let (from, to) = (self.ldt(from), self.ldt(to));
+        let mut entry = 0;
+        while entry < MAX_ENTRIES {
+            if let (Some(source), Some(target)) = (from.pages[entry], to.pages[entry]) {
+                self.frames[target as usize].content = self.frame(source).content;
+            }
+            entry += 1;
+        }
+    }
+
+    /// `ldt->entries[entry] = descriptor`.
+    pub fn edit_entry(&mut self, id: LdtId, entry: u8, descriptor: u8) {
+        if let Some(page) = self.ldt(id).pages[entry as usize] {
+            self.frames[page as usize].content = descriptor;
+        }
+    }
+
+    /// `free_ldt_struct()`, first half: the pages.
+    pub fn free_pages(&mut self, id: LdtId) {
+        let mut entry = 0;
+        while entry < MAX_ENTRIES {
+            if let Some(page) = self.ldts[id as usize].pages[entry].take() {
+                self.frames[page as usize] = Frame { used_by: Use::Free, content: SECRET };
+            }
+            entry += 1;
+        }
+    }
+
+    /// `free_ldt_struct()`, second half: the struct itself.
+    pub fn free_struct(&mut self, id: LdtId) {
+        self.ldts[id as usize] = LdtStruct::DEAD;
+    }
+
+    /// What the kernel reads in an LDT; `None` if it is freed or lacks a page.
+    pub fn image(&self, id: LdtId) -> Option<Image> {
+        let ldt = self.ldt(id);
+        if !ldt.alive {
+            return None;
+        }
+        let mut image = Image::NONE;
+        let mut entry = 0;
+        while entry < ldt.entries {
+            let frame = self.frame(ldt.pages[entry as usize]?);
+            image = image.with(entry, frame.content);
+            entry += 1;
+        }
+        Some(image)
+    }
+
+    /// Whether an LDT that is alive owns the page.
+    pub fn owned(&self, page: Page) -> bool {
+        self.frame(page).used_by == Use::Ldt && self.owners(page) == 1
+    }
+
+    /// The number of live LDTs that list the page.
+    pub fn owners(&self, page: Page) -> u8 {
+        let lists = |ldt: &LdtStruct| ldt.alive && ldt.pages.contains(&Some(page));
+        self.ldts.iter().filter(|ldt| lists(ldt)).count() as u8
+    }
+}
+
+/// How page tables (the pages that hold the entries) are shared out over the slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// One page table holds all entries of both slots, as in the kernel. Once it exists, mapping cannot fail.
+    OneForAll,
+    /// Each entry has a page table of its own, so mapping may fail at any entry.
+    OneForEach,
+}
+
+/// The part of a `struct mm_struct` that concerns the LDT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mm {
+    /// `context.ldt`.
+    pub ldt: Option<LdtId>,
+    /// The slots' page-table entries.
+    pub entries: Translations,
+    /// For which entries (bit 2 * slot + entry) a page table exists.
+    pub tables: u8,
+    /// The user-mode page table leads to the slots.
+    pub visible: bool,
+}
+
+impl Mm {
+    /// A new address space without an LDT.
+    pub const EMPTY: Self = Self { ldt: None, entries: Translations::NONE, tables: 0, visible: false };
+
+    /// Whether a page table for the entry exists.
+    pub const fn has_table(&self, slot: Slot, entry: u8) -> bool {
+        self.tables & 1 << (2 * slot as u8 + entry) != 0
+    }
+    /// What `get_locked_pte()` does before it takes the lock: provides a page table for the entry.
+    pub const fn provide_table(&mut self, tables: Tables, slot: Slot, entry: u8) {
+        self.tables |= match tables {
+            Tables::OneForAll => 0b1111,
+            Tables::OneForEach => 1 << (2 * slot as u8 + entry),
+        };
+    }
+    /// `free_ldt_pgtables()`: takes the page tables out, with every entry in them. The flush comes after it.
+    pub const fn unlink_tables(&mut self) {
+        *self = Self { ldt: self.ldt, ..Self::EMPTY };
+    }
+    /// The translation that user mode gets from the page table.
+    pub const fn walk(&self, slot: Slot, entry: u8) -> Option<Page> {
+        if self.visible {
+            self.entries.get(slot, entry)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn translations_are_kept_apart() {
+        let mut all = Translations::NONE;
+        for (slot, entry, page) in [(Slot::S0, 0, Page::P3), (Slot::S0, 1, Page::P0), (Slot::S1, 1, Page::P2)] {
+            all = all.with(slot, entry, Some(page));
+        }
+        assert_eq!(all.get(Slot::S0, 0), Some(Page::P3));
+        assert_eq!(all.get(Slot::S0, 1), Some(Page::P0));
+        assert_eq!(all.get(Slot::S1, 0), None);
+        assert_eq!(all.without(Slot::S0, 2), Translations::NONE.with(Slot::S1, 1, Some(Page::P2)));
+    }
+
+    #[test]
+    fn an_image_grows_with_zeroes() {
+        let image = Image::NONE.with(1, 5);
+        assert_eq!((image.entries(), image.descriptor(0), image.descriptor(1)), (2, 0, 5));
+        let image = image.with(0, 6);
+        assert_eq!((image.entries(), image.descriptor(0), image.descriptor(1)), (2, 6, 5));
+    }
+
+    #[test]
+    fn an_ldt_is_allocated_filled_and_freed() {
+        let mut memory = Memory::EMPTY;
+        let id = memory.allocate_struct(2).unwrap();
+        assert_eq!(memory.image(id), None);
+        memory.allocate_page(id, Page::P1).unwrap();
+        assert_eq!(memory.allocate_page(id, Page::P1), None);
+        memory.allocate_page(id, Page::P0).unwrap();
+        memory.edit_entry(id, 0, 3);
+        assert_eq!(memory.image(id), Some(Image::NONE.with(0, 3).with(1, 0)));
+        assert!(memory.owned(Page::P0) && memory.owned(Page::P1) && !memory.owned(Page::P2));
+        memory.free_pages(id);
+        memory.free_struct(id);
+        assert!(!memory.owned(Page::P0));
+        assert_eq!(memory.ldts, Memory::EMPTY.ldts);
+    }
+}

@@ -1,0 +1,776 @@
+//! The LDT in a user-visible page-table slot under page table isolation.
+
+pub mod memory;
+mod step;
+mod properties;
+mod variants;
+mod view;
+
+use self::memory::{LdtId, Memory, Mm, Page, Slot, Tables, Translations, Image, MAX_ENTRIES};
+use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
+
+/// Most CPUs in a state.
+pub const MAX_CPUS: usize = 3;
+/// Most threads of the process.
+pub const MAX_THREADS: usize = 3;
+/// Most calls of `modify_ldt()`: each needs a descriptor of its own, and [`memory::SECRET`] is none.
+pub const MAX_WRITES: u8 = 6;
+
+/// A thread of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the variants are numbers")]
+pub enum ThreadId {
+    T0,
+    T1,
+    T2,
+}
+
+impl ThreadId {
+    /// All threads, in order.
+    pub const ALL: [Self; MAX_THREADS] = [Self::T0, Self::T1, Self::T2];
+}
+
+/// A set of CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CpuSet(pub u8);
+
+impl CpuSet {
+    /// No CPU.
+    pub const NONE: Self = Self(0);
+
+    /// One CPU.
+    pub const fn one(cpu: u8) -> Self {
+        Self(1 << cpu)
+    }
+    /// Whether the CPU is in the set.
+    pub const fn has(self, cpu: u8) -> bool {
+        self.0 & 1 << cpu != 0
+    }
+    /// CPUs of either set.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+    /// CPUs of this set that are not in the other.
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+/// What a CPU runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Task {
+    /// A thread of the process.
+    Thread(ThreadId),
+    /// A kernel thread, the idle task or another process.
+    Foreign,
+}
+
+/// The LDT register: base and limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ldtr {
+    /// Base: the address of a slot.
+    pub slot: Slot,
+    /// Limit: how many entries the CPU takes the table to have.
+    pub entries: u8,
+}
+
+/// Where a CPU stands in a sequence that it executes with interrupts off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CpuPc {
+    /// Interrupts are on.
+    Run,
+    /// `switch_mm()` back from lazy mode: is about to compare generations.
+    CatchUp,
+    /// `switch_mm()`: is about to set its bit in `mm_cpumask`.
+    SetMask,
+    /// `switch_mm()`: is about to read `tlb_gen`.
+    ReadGeneration,
+    /// `switch_mm()`: is about to load the page table, with or without a flush of the TLB.
+    LoadPageTable {
+        /// The TLB missed a flush.
+        flush: bool,
+    },
+    /// `load_mm_ldt()`: is about to read `context.ldt`.
+    ReadLdt,
+    /// `load_mm_ldt()`: is about to read the struct and to load LDTR.
+    LoadLdtr,
+    /// `switch_mm()` to another address space: is about to clear its bit in `mm_cpumask`.
+    ClearMask,
+    /// `switch_mm()` to another address space: is about to load the page table of that.
+    LeavePageTable,
+    /// `switch_mm()` to another address space: is about to clear LDTR.
+    ClearLdtr,
+}
+
+/// An inter-processor interrupt, named after its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ipi {
+    /// `flush_ldt()`.
+    Reload(ThreadId),
+    /// `flush_tlb_func()`.
+    Flush(ThreadId),
+}
+
+/// A CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cpu {
+    /// `current`.
+    pub task: Task,
+    /// `current->active_mm` is this address space.
+    pub active: bool,
+    /// CR3 leads to the page table of this address space.
+    pub page_table: bool,
+    /// `cpu_tlbstate.loaded_mm` is this address space.
+    pub loaded: bool,
+    /// `cpu_tlbstate.is_lazy`.
+    pub lazy: bool,
+    /// How many flushes of this address space the TLB is behind: `tlb_gen` of the mm less that of the CPU, at most 2.
+    pub behind: u8,
+    /// LDTR.
+    pub ldtr: Option<Ldtr>,
+    /// The TLB's entries for the slots, as user mode would use them.
+    pub tlb: Translations,
+    /// Where the CPU stands.
+    pub pc: CpuPc,
+    /// The pointer that `load_mm_ldt()` has read.
+    pub ldt: Option<LdtId>,
+    /// The interrupt in whose handler the CPU is.
+    pub answering: Option<Ipi>,
+}
+
+/// A flush of TLBs: what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flush {
+    /// W7: a slot was filled.
+    Mapped,
+    /// W12: a slot was emptied.
+    Unmapped,
+    /// Mapping failed, and what was mapped is gone again.
+    Undone,
+    /// `exit_mmap()`.
+    Exit,
+}
+
+/// What is done with page-table entries, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Work {
+    /// W5: the entries of the new LDT are set.
+    Map,
+    /// W12: the entries of the old LDT are cleared.
+    Unmap,
+    /// Mapping failed: the entries that were set are cleared.
+    Undo,
+}
+
+/// Where a thread stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pc {
+    /// In user mode.
+    User,
+    /// W2: is about to read `context.ldt`.
+    ReadOld,
+    /// W3: is about to allocate the struct.
+    AllocateStruct,
+    /// W3: is about to allocate a page.
+    AllocatePage,
+    /// W4: is about to copy the old entries.
+    Copy,
+    /// W4: is about to write the new descriptor.
+    Edit,
+    /// W4 of the form before 2015: is about to write into the installed LDT.
+    EditInPlace,
+    /// W5, W12: is about to take the page-table lock.
+    LockEntry(Work),
+    /// W5, W12: is about to write the entry.
+    WriteEntry(Work),
+    /// W5, W12: is about to drop the page-table lock.
+    UnlockEntry(Work),
+    /// W6: is about to make the slots visible.
+    Show,
+    /// W7, W12: is about to raise `tlb_gen`.
+    FlushBegin(Flush),
+    /// W7, W12: is about to interrupt the CPUs.
+    FlushSend(Flush),
+    /// W7, W12: waits for the CPUs.
+    FlushWait(Flush),
+    /// W8: is about to store the slot.
+    SetSlot,
+    /// W9: is about to take `context.lock`.
+    TakeLock,
+    /// W9: is about to store `context.ldt`.
+    Publish,
+    /// W10: is about to interrupt the CPUs.
+    SendIpi,
+    /// W10: waits for the CPUs.
+    WaitIpi,
+    /// W11: is about to drop `context.lock`.
+    DropLock,
+    /// W13: is about to free the pages of the old LDT.
+    FreePages,
+    /// W13: is about to free the struct of the old LDT.
+    FreeStruct,
+    /// W14: is about to release `ldt_usr_sem`.
+    Release,
+    /// Mapping failed: is about to take the page tables out.
+    UnlinkTables,
+    /// Mapping failed: is about to free the pages of an LDT.
+    ErrorFreePages,
+    /// Mapping failed: is about to free the struct of an LDT.
+    ErrorFreeStruct,
+    /// `exit_mmap()`: is about to take the page tables out.
+    ExitUnlink,
+    /// `destroy_context()`: is about to free the pages of the LDT.
+    ExitFreePages,
+    /// `destroy_context()`: is about to free the struct of the LDT.
+    ExitFreeStruct,
+    /// Has exited.
+    Gone,
+}
+
+/// A thread of the process, with the local variables of the call in which it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Thread {
+    /// Where it stands.
+    pub pc: Pc,
+    /// `ldt_info.entry_number`.
+    pub entry: u8,
+    /// The descriptor to be written: the number of the call.
+    pub descriptor: u8,
+    /// `old_ldt`.
+    pub old: Option<LdtId>,
+    /// `new_ldt`.
+    pub new: Option<LdtId>,
+    /// The slot that is mapped, unmapped or flushed.
+    pub slot: Option<Slot>,
+    /// `i` of the loop over page-table entries; during a flush the number of entries to flush.
+    pub index: u8,
+    /// CPUs that have not yet answered the last W10 of this thread.
+    pub reload: CpuSet,
+    /// CPUs that have not yet answered the last flush of this thread.
+    pub flush: CpuSet,
+}
+
+impl Thread {
+    /// A thread in user mode that has nothing outstanding.
+    pub const USER: Self = Self {
+        pc: Pc::User,
+        entry: 0,
+        descriptor: 0,
+        old: None,
+        new: None,
+        slot: None,
+        index: 0,
+        reload: CpuSet::NONE,
+        flush: CpuSet::NONE,
+    };
+}
+
+/// What the kernel and the hardware keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct State {
+    /// The CPUs; those that are not used are like one that runs something else.
+    pub cpus: [Cpu; MAX_CPUS],
+    /// The threads; those that are not used are gone.
+    pub threads: [Thread; MAX_THREADS],
+    /// Pages and LDT structs.
+    pub memory: Memory,
+    /// The address space.
+    pub mm: Mm,
+    /// `mm_cpumask`.
+    pub mask: CpuSet,
+    /// Who holds `context.ldt_usr_sem`.
+    pub usr_sem: Option<ThreadId>,
+    /// Who holds `context.lock`.
+    pub lock: Option<ThreadId>,
+    /// Who holds the page-table lock.
+    pub table_lock: Option<ThreadId>,
+    /// How many calls have begun.
+    pub calls: u8,
+    /// Ghost: the LDT that the calls so far ask for.
+    pub now: Image,
+    /// Ghost: the LDT before the last of these calls.
+    pub before: Image,
+}
+
+/// A part of `write_ldt()`. [`Order`] says which parts a form has, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is explained where its steps are: see `Pc`")]
+pub enum Phase {
+    ReadOld,
+    Allocate,
+    Copy,
+    Edit,
+    Map,
+    Show,
+    FlushMapped,
+    SetSlot,
+    TakeLock,
+    Publish,
+    Interrupt,
+    DropLock,
+    Unmap,
+    FlushUnmapped,
+    FreePages,
+    FreeStruct,
+    Release,
+}
+
+/// The order of the parts of `write_ldt()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order(pub &'static [Phase]);
+
+/// How the slot of the new LDT is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotChoice {
+    /// `old_ldt ? !old_ldt->slot : 0`.
+    Other,
+    /// There is only one slot.
+    Single,
+    /// `old_ldt ? 1 : 0`.
+    Constant,
+}
+
+/// What is done when mapping fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// `free_ldt_struct(old_ldt)`.
+    FreeOld,
+    /// `free_ldt_struct(new_ldt)`.
+    FreeNew,
+    /// If there was no LDT, `free_ldt_pgtables()`; then `free_ldt_struct(new_ldt)`.
+    FreeTables,
+    /// The entries that were set are cleared and flushed; then `free_ldt_struct(new_ldt)`.
+    Unmap,
+}
+
+/// What the handler of W10 compares with the address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandlerTest {
+    /// `cpu_tlbstate.loaded_mm`.
+    LoadedMm,
+    /// `current->mm`.
+    TaskMm,
+    /// `current->active_mm`.
+    ActiveMm,
+}
+
+/// When `switch_mm()` sets the bit in `mm_cpumask`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaskBit {
+    /// Before `tlb_gen` is read and the page table is loaded.
+    First,
+    /// After the page table is loaded, before LDTR is.
+    AfterPageTable,
+    /// After LDTR is loaded.
+    Last,
+}
+
+/// What a TLB flush does about lazy CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LazyFlush {
+    /// They are interrupted, and leave the address space.
+    Leave,
+    /// They are not interrupted; they compare generations when they stop being lazy.
+    CatchUp,
+    /// They are not interrupted, and that is all.
+    Skip,
+}
+
+/// Which version of the mechanism.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The order of the parts of `write_ldt()`.
+    pub order: Order,
+    /// How page tables are shared out.
+    pub tables: Tables,
+    /// How the slot is chosen.
+    pub slot: SlotChoice,
+    /// What is done when mapping fails.
+    pub on_error: OnError,
+    /// An entry that the installed LDT has room for is written into that LDT.
+    pub in_place: bool,
+    /// W1 takes `ldt_usr_sem`.
+    pub usr_sem: bool,
+    /// W10 waits for the CPUs.
+    pub wait: bool,
+    /// W10 includes the CPU of the caller.
+    pub own_cpu: bool,
+    /// W12 clears all entries, not only the first.
+    pub unmap_all: bool,
+    /// What the handler of W10 tests.
+    pub test: HandlerTest,
+    /// When `switch_mm()` sets the bit in `mm_cpumask`.
+    pub mask: MaskBit,
+    /// `switch_mm()` loads LDTR.
+    pub switch_loads_ldtr: bool,
+    /// `load_mm_ldt()` reads `context.ldt` once.
+    pub read_once: bool,
+    /// What a flush does about lazy CPUs.
+    pub lazy: LazyFlush,
+}
+
+/// What a CPU does by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CpuStep {
+    /// Runs a thread of the process.
+    SwitchToThread(ThreadId),
+    /// Runs a kernel thread that borrows the address space.
+    SwitchToLazy,
+    /// Runs a task that has an address space of its own, or a kernel thread that borrowed that.
+    SwitchToOther,
+    /// Goes on with the sequence that begins with the pc of that name.
+    Go(CpuGo),
+    /// Takes an interrupt.
+    Answer(Ipi),
+    /// Walks the page table and keeps the translation of an entry.
+    Cache(Slot, u8),
+}
+
+/// A step of a sequence with interrupts off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "see `CpuPc`")]
+pub enum CpuGo {
+    CatchUp,
+    SetMask,
+    ReadGeneration,
+    LoadPageTable,
+    ReadLdt,
+    LoadLdtr,
+    ClearMask,
+    LeavePageTable,
+    ClearLdtr,
+}
+
+impl CpuGo {
+    const ALL: [Self; 9] = [
+        Self::CatchUp,
+        Self::SetMask,
+        Self::ReadGeneration,
+        Self::LoadPageTable,
+        Self::ReadLdt,
+        Self::LoadLdtr,
+        Self::ClearMask,
+        Self::LeavePageTable,
+        Self::ClearLdtr,
+    ];
+}
+
+/// What a thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "see `Ldt::KINDS`")]
+pub enum Action {
+    W1TakeUsrSem { entry: u8 },
+    W2ReadOld,
+    W3AllocateStruct,
+    W3AllocatePage(Page),
+    OutOfMemory,
+    W4CopyEntries,
+    W4EditEntry,
+    LockPageTable,
+    UnlockPageTable,
+    W5MapEntry,
+    W6ShowSlots,
+    FlushRaiseGeneration,
+    FlushSendIpi,
+    AllCpusAnswered,
+    W8SetSlot,
+    W9TakeLock,
+    W9Publish,
+    W10SendIpi,
+    W11DropLock,
+    W12ClearEntry,
+    W13FreePages,
+    W13FreeStruct,
+    W14ReleaseUsrSem,
+    UnlinkTables,
+    Exit,
+}
+
+/// One atomic change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Of a CPU: scheduler, interrupt or hardware.
+    Cpu(u8, CpuStep),
+    /// Of a thread.
+    Thread(ThreadId, Action),
+    /// Somebody else gets a free page and puts a secret into it.
+    OtherTakes(Page),
+    /// Somebody else frees a page.
+    OtherFrees(Page),
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Ldt {
+    pub(crate) config: Config,
+    pub(crate) cpus: u8,
+    pub(crate) threads: u8,
+    pub(crate) callers: u8,
+    pub(crate) kernel_threads: u8,
+    pub(crate) pages: u8,
+    pub(crate) entries: u8,
+    pub(crate) writes: u8,
+    pub(crate) others: u8,
+}
+
+const KINDS: &[StepKind] = &[
+    StepKind::new("W1TakeUsrSem", "A thread calls modify_ldt() and takes ldt_usr_sem.", "write_ldt()"),
+    StepKind::new("W2ReadOld", "Reads context.ldt.", "write_ldt()"),
+    StepKind::new("W3Allocate", "Allocates the struct or one zeroed page of the new LDT.", "alloc_ldt_struct()"),
+    StepKind::new("OutOfMemory", "An allocation fails: of the LDT, or of a page table.", "alloc_ldt_struct(), get_locked_pte()"),
+    StepKind::new("W4CopyAndEdit", "Copies the old entries, or writes the descriptor.", "write_ldt()"),
+    StepKind::new("PageTableLock", "Takes the page-table lock, with a page table provided, or drops it.", "get_locked_pte()"),
+    StepKind::new("W5MapEntry", "Sets the page-table entry of one page of the new LDT.", "map_ldt_struct()"),
+    StepKind::new("W6ShowSlots", "Lets the user-mode page table lead to the slots, if there was no LDT.", "map_ldt_struct_to_user()"),
+    StepKind::new("FlushRaiseGeneration", "W7, W12: raises tlb_gen, so that every TLB counts as stale.", "flush_tlb_mm_range()"),
+    StepKind::new("FlushSendIpi", "W7, W12: interrupts the CPUs in mm_cpumask.", "flush_tlb_others()"),
+    StepKind::new("AllCpusAnswered", "W7, W10, W12: the last CPU has answered.", "smp_call_function_many()"),
+    StepKind::new("W8SetSlot", "Stores the slot in the new LDT.", "map_ldt_struct()"),
+    StepKind::new("W9TakeLock", "Takes context.lock.", "install_ldt()"),
+    StepKind::new("W9Publish", "Stores context.ldt with release.", "install_ldt()"),
+    StepKind::new("W10SendIpi", "Interrupts every CPU in mm_cpumask.", "on_each_cpu_mask()"),
+    StepKind::new("W11DropLock", "Drops context.lock.", "install_ldt()"),
+    StepKind::new("W12ClearEntry", "Clears the page-table entry of one page.", "unmap_ldt_struct()"),
+    StepKind::new("W13Free", "Frees the pages of an LDT, or its struct.", "free_ldt_struct()"),
+    StepKind::new("W14ReleaseUsrSem", "Releases ldt_usr_sem and returns.", "write_ldt()"),
+    StepKind::new("UnlinkTables", "Takes the page tables of the slots out.", "free_ldt_pgtables()"),
+    StepKind::new("ThreadExits", "A thread exits; its CPU keeps the address space, lazily.", "exit_mm()"),
+    StepKind::new("SwitchTask", "A CPU runs another task.", "context_switch()"),
+    StepKind::new("SwitchSetMask", "Sets the CPU's bit in mm_cpumask.", "switch_mm_irqs_off()"),
+    StepKind::new("ReadGeneration", "Compares the TLB's generation with tlb_gen.", "switch_mm_irqs_off()"),
+    StepKind::new("LoadPageTable", "Loads CR3 and loaded_mm.", "switch_mm_irqs_off()"),
+    StepKind::new("ReadLdtPointer", "Reads context.ldt once.", "load_mm_ldt()"),
+    StepKind::new("LoadLdtr", "Loads LDTR from the struct.", "set_ldt()"),
+    StepKind::new("LeaveMm", "Leaves the address space: clears the bit in mm_cpumask, or LDTR.", "switch_mm_irqs_off()"),
+    StepKind::new("AnswerReload", "Takes the interrupt of W10.", "flush_ldt()"),
+    StepKind::new("AnswerFlush", "Takes the interrupt of a TLB flush.", "flush_tlb_func()"),
+    StepKind::new("CacheTranslation", "Walks the page table, perhaps speculatively, and keeps the translation.", "TLB"),
+    StepKind::new("OtherOwner", "Somebody else gets a free page, or frees it.", "page allocator"),
+];
+
+const PARAMETERS: &[Parameter] = &[
+    Parameter { name: "cpus", says: "CPUs", min: 1, max: 3, quick: 2, deep: 2 },
+    Parameter { name: "threads", says: "threads of the process", min: 1, max: 3, quick: 2, deep: 2 },
+    Parameter { name: "callers", says: "threads that call modify_ldt()", min: 1, max: 3, quick: 1, deep: 2 },
+    Parameter {
+        name: "kernel_threads",
+        says: "CPUs that may run a kernel thread or another process",
+        min: 0,
+        max: 3,
+        quick: 0,
+        deep: 1,
+    },
+    Parameter { name: "pages", says: "pages of memory", min: 1, max: 4, quick: 3, deep: 3 },
+    Parameter {
+        name: "entries",
+        says: "entries of an LDT, each in a page of its own",
+        min: 1,
+        max: 2,
+        quick: 1,
+        deep: 1,
+    },
+    Parameter { name: "writes", says: "calls of modify_ldt()", min: 1, max: MAX_WRITES, quick: 2, deep: 3 },
+    Parameter { name: "others", says: "free pages that somebody else may get", min: 0, max: 1, quick: 0, deep: 0 },
+];
+
+impl Machine for Ldt {
+    type State = State;
+    type Step = Step;
+    type Config = Config;
+    const MECHANISM: &'static str = "ldt";
+    const VARIANTS: &'static [Variant<Config>] = variants::VARIANTS;
+    const PARAMETERS: &'static [Parameter] = PARAMETERS;
+    const PROPERTIES: &'static [Property<Self>] = properties::PROPERTIES;
+    const KINDS: &'static [StepKind] = KINDS;
+
+    fn new(config: Config, size: Size) -> Self {
+        Self {
+            config,
+            cpus: size.get(0),
+            threads: size.get(1),
+            callers: size.get(2),
+            kernel_threads: size.get(3),
+            pages: size.get(4),
+            entries: size.get(5),
+            writes: size.get(6),
+            others: size.get(7),
+        }
+    }
+
+    fn initial_states(&self) -> Vec<State> {
+        const FOREIGN: Cpu = Cpu {
+            task: Task::Foreign,
+            active: false,
+            page_table: false,
+            loaded: false,
+            lazy: false,
+            behind: 0,
+            ldtr: None,
+            tlb: Translations::NONE,
+            pc: CpuPc::Run,
+            ldt: None,
+            answering: None,
+        };
+        let mut state = State {
+            cpus: [FOREIGN; MAX_CPUS],
+            threads: [Thread { pc: Pc::Gone, ..Thread::USER }; MAX_THREADS],
+            memory: Memory::EMPTY,
+            mm: Mm::EMPTY,
+            mask: CpuSet::NONE,
+            usr_sem: None,
+            lock: None,
+            table_lock: None,
+            calls: 0,
+            now: Image::NONE,
+            before: Image::NONE,
+        };
+        for id in ThreadId::ALL {
+            if (id as u8) < self.threads {
+                state.threads[id as usize] = Thread::USER;
+                if (id as u8) < self.cpus {
+                    state.mask = state.mask.or(CpuSet::one(id as u8));
+                    state.cpus[id as usize] =
+                        Cpu { task: Task::Thread(id), active: true, page_table: true, loaded: true, ..FOREIGN };
+                }
+            }
+        }
+        vec![state]
+    }
+
+    fn steps(&self, state: &State, out: &mut Vec<Step>) {
+        self.propose(state, out);
+    }
+
+    fn every_step(&self) -> Vec<Step> {
+        let threads = || ThreadId::ALL.into_iter().filter(|id| (*id as u8) < self.threads);
+        let mut all = Vec::new();
+        for cpu in 0..self.cpus {
+            let mut cpu_steps = vec![CpuStep::SwitchToLazy, CpuStep::SwitchToOther];
+            cpu_steps.extend(CpuGo::ALL.map(CpuStep::Go));
+            for id in threads() {
+                cpu_steps.push(CpuStep::SwitchToThread(id));
+                cpu_steps.push(CpuStep::Answer(Ipi::Reload(id)));
+                cpu_steps.push(CpuStep::Answer(Ipi::Flush(id)));
+            }
+            for slot in Slot::BOTH {
+                for entry in 0..MAX_ENTRIES as u8 {
+                    cpu_steps.push(CpuStep::Cache(slot, entry));
+                }
+            }
+            all.extend(cpu_steps.into_iter().map(|step| Step::Cpu(cpu, step)));
+        }
+        for id in threads() {
+            let mut actions = vec![
+                Action::W2ReadOld,
+                Action::W3AllocateStruct,
+                Action::OutOfMemory,
+                Action::W4CopyEntries,
+                Action::W4EditEntry,
+                Action::LockPageTable,
+                Action::UnlockPageTable,
+                Action::W5MapEntry,
+                Action::W6ShowSlots,
+                Action::FlushRaiseGeneration,
+                Action::FlushSendIpi,
+                Action::AllCpusAnswered,
+                Action::W8SetSlot,
+                Action::W9TakeLock,
+                Action::W9Publish,
+                Action::W10SendIpi,
+                Action::W11DropLock,
+                Action::W12ClearEntry,
+                Action::W13FreePages,
+                Action::W13FreeStruct,
+                Action::W14ReleaseUsrSem,
+                Action::UnlinkTables,
+                Action::Exit,
+            ];
+            actions.extend((0..self.entries).map(|entry| Action::W1TakeUsrSem { entry }));
+            actions.extend(Page::ALL.map(Action::W3AllocatePage));
+            all.extend(actions.into_iter().map(|action| Step::Thread(id, action)));
+        }
+        all.extend(Page::ALL.map(Step::OtherTakes));
+        all.extend(Page::ALL.map(Step::OtherFrees));
+        all
+    }
+
+    fn step(&self, state: &State, step: Step) -> Option<State> {
+        self.transition(state, step)
+    }
+
+    fn is_final(&self, state: &State) -> bool {
+        state.is_gone()
+    }
+
+    fn kind(&self, step: Step) -> usize {
+        match step {
+            Step::Thread(_, action) => match action {
+                Action::W1TakeUsrSem { .. } => 0,
+                Action::W2ReadOld => 1,
+                Action::W3AllocateStruct | Action::W3AllocatePage(_) => 2,
+                Action::OutOfMemory => 3,
+                Action::W4CopyEntries | Action::W4EditEntry => 4,
+                Action::LockPageTable | Action::UnlockPageTable => 5,
+                Action::W5MapEntry => 6,
+                Action::W6ShowSlots => 7,
+                Action::FlushRaiseGeneration => 8,
+                Action::FlushSendIpi => 9,
+                Action::AllCpusAnswered => 10,
+                Action::W8SetSlot => 11,
+                Action::W9TakeLock => 12,
+                Action::W9Publish => 13,
+                Action::W10SendIpi => 14,
+                Action::W11DropLock => 15,
+                Action::W12ClearEntry => 16,
+                Action::W13FreePages | Action::W13FreeStruct => 17,
+                Action::W14ReleaseUsrSem => 18,
+                Action::UnlinkTables => 19,
+                Action::Exit => 20,
+            },
+            Step::Cpu(_, step) => match step {
+                CpuStep::SwitchToThread(_) | CpuStep::SwitchToLazy | CpuStep::SwitchToOther => 21,
+                CpuStep::Go(CpuGo::SetMask) => 22,
+                CpuStep::Go(CpuGo::ReadGeneration | CpuGo::CatchUp) => 23,
+                CpuStep::Go(CpuGo::LoadPageTable | CpuGo::LeavePageTable) => 24,
+                CpuStep::Go(CpuGo::ReadLdt) => 25,
+                CpuStep::Go(CpuGo::LoadLdtr) => 26,
+                CpuStep::Go(CpuGo::ClearMask | CpuGo::ClearLdtr) => 27,
+                CpuStep::Answer(Ipi::Reload(_)) => 28,
+                CpuStep::Answer(Ipi::Flush(_)) => 29,
+                CpuStep::Cache(..) => 30,
+            },
+            Step::OtherTakes(_) | Step::OtherFrees(_) => 31,
+        }
+    }
+
+    fn kind_is_used(&self, kind: usize) -> bool {
+        match KINDS[kind].name {
+            "OtherOwner" => self.others > 0,
+            _ => true,
+        }
+    }
+
+    fn lanes(&self) -> Vec<String> {
+        (0..self.cpus)
+            .map(|cpu| format!("CPU {cpu}"))
+            .chain((0..self.threads).map(|thread| format!("thread {thread}")))
+            .chain(["others".to_string()])
+            .collect()
+    }
+
+    fn lane(&self, _state: &State, step: Step) -> usize {
+        match step {
+            Step::Cpu(cpu, _) => cpu as usize,
+            Step::Thread(id, _) => self.cpus as usize + id as usize,
+            Step::OtherTakes(_) | Step::OtherFrees(_) => (self.cpus + self.threads) as usize,
+        }
+    }
+
+    fn describe(&self, state: &State, step: Step) -> String {
+        view::describe(self, state, step)
+    }
+
+    fn view(&self, state: &State) -> Vec<Panel> {
+        view::view(self, state)
+    }
+}
