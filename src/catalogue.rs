@@ -25,15 +25,26 @@ pub struct Mechanism {
 
 /// All mechanisms, in the order in which the kernel met them.
 pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
-    vec![Mechanism {
-        name: "io-bitmap",
-        title: "the ioperm bitmap, its copy in the TSS, and a sequence number to skip the copying",
-        question: "The sequence number changes with every ioperm(): why compare the pointer to the bitmap as well?",
-        answer: "Comparing the number alone is enough, but only if every write of the TSS copy also records what was copied; the posted patch does not.",
-        source: "arch/x86/kernel/ioport.c, arch/x86/kernel/process.c",
-        assumptions: assumptions(&[include_str!("../models/src/io_bitmap/mod.rs")]),
-        subjects: subjects::<models::io_bitmap::IoBitmap>(),
-    }]
+    vec![
+        Mechanism {
+            name: "io-bitmap",
+            title: "the ioperm bitmap, its copy in the TSS, and a sequence number to skip the copying",
+            question: "The sequence number changes with every ioperm(): why compare the pointer to the bitmap as well?",
+            answer: "Comparing the number alone is enough, but only if every write of the TSS copy also records what was copied; the posted patch does not.",
+            source: "arch/x86/kernel/ioport.c, arch/x86/kernel/process.c",
+            assumptions: assumptions(&[include_str!("../models/src/io_bitmap/mod.rs")]),
+            subjects: subjects::<models::io_bitmap::IoBitmap>(),
+        },
+        Mechanism {
+            name: "ldt",
+            title: "the two-slot swap of the LDT under page table isolation",
+            question: "On an error, is it really the old LDT that is freed? And when may the old one go?",
+            answer: "The new one is to be freed; the old one only after every CPU has loaded the new one, its slot is unmapped and the TLBs are flushed.",
+            source: "arch/x86/kernel/ldt.c",
+            assumptions: assumptions(&[include_str!("../models/src/ldt/mod.rs")]),
+            subjects: subjects::<models::ldt::Ldt>(),
+        },
+    ]
 });
 
 /// The assumptions `A1`, `A2`, ... of a model, as they stand in its documentation comments.

@@ -74,10 +74,8 @@ impl Printer {
         let mut out = anstream::stdout().lock();
         self.end_mechanism(&mut out)?;
         for record in run.verdicts.iter().filter(|record| !record.as_expected && record.verdict != Verdict::NotRun) {
-            for difference in &record.differences {
-                let name = record.full_name();
-                writeln!(out, "  {BAD}not as expected{BAD:#}  {name} ({}): {difference}", record.engine)?;
-            }
+            let (name, differences) = (record.full_name(), record.differences.join("; "));
+            writeln!(out, "  {BAD}not as expected{BAD:#}  {name} ({}): {differences}", record.engine)?;
         }
         if !left_out.is_empty() {
             writeln!(out, "  stopped before its end; not asked: {}", left_out.join(", "))?;

@@ -3,7 +3,7 @@
 //! The claims look at the state alone: at what a CPU would read through its registers, at what stands in memory and at
 //! who points where. None of them asks which steps led there.
 
-use super::memory::{Image, LdtId, MAX_ENTRIES, Mm, Page, Slot, Translations, Use};
+use super::memory::{Image, LdtId, Mm, Page, Slot, Translations, Use, MAX_ENTRIES};
 use super::{Cpu, CpuPc, Ipi, Ldt, Pc, State, Task, ThreadId, Work};
 use crate::machine::Property;
 
@@ -63,9 +63,8 @@ fn installed_ldt_alive(_: &Ldt, state: &State) -> bool {
         // The last step of exit frees the pages first and the struct after them.
         let exiting = state.threads.iter().any(|thread| thread.pc == Pc::ExitFreeStruct);
         let ldt = state.memory.ldt(ldt);
-        let has_pages = (0..ldt.entries).all(|entry| {
-            ldt.pages[entry as usize].is_some_and(|page| state.memory.owned(page))
-        });
+        let has_pages =
+            (0..ldt.entries).all(|entry| ldt.pages[entry as usize].is_some_and(|page| state.memory.owned(page)));
         ldt.alive && (exiting || has_pages)
     })
 }
@@ -77,9 +76,8 @@ fn no_dangling_pointer(_: &Ldt, state: &State) -> bool {
 }
 
 fn no_leak(_: &Ldt, state: &State) -> bool {
-    let known = |id: LdtId| {
-        state.mm.ldt == Some(id) || state.threads.iter().any(|t| t.old == Some(id) || t.new == Some(id))
-    };
+    let known =
+        |id: LdtId| state.mm.ldt == Some(id) || state.threads.iter().any(|t| t.old == Some(id) || t.new == Some(id));
     let lost_struct = LdtId::ALL.into_iter().any(|id| state.memory.ldt(id).alive && !known(id));
     let lost_page = |page: Page| state.memory.frame(page).used_by == Use::Ldt && state.memory.owners(page) == 0;
     !lost_struct && !Page::ALL.into_iter().any(lost_page)
@@ -112,8 +110,7 @@ fn consistent_descriptor(_: &Ldt, state: &State) -> bool {
 }
 
 fn synchronous(_: &Ldt, state: &State) -> bool {
-    let announcing =
-        |pc: Pc| matches!(pc, Pc::SendIpi | Pc::WaitIpi);
+    let announcing = |pc: Pc| matches!(pc, Pc::SendIpi | Pc::WaitIpi);
     if state.threads.iter().any(|thread| announcing(thread.pc)) {
         return true;
     }
@@ -142,9 +139,7 @@ fn slot_serves_its_ldt(_: &Ldt, state: &State) -> bool {
     let exiting = state.threads.iter().all(|thread| thread.pc.is_exiting());
     let Some(ldt) = state.mm.ldt.map(|id| state.memory.ldt(id)) else { return true };
     let Some(slot) = ldt.slot else { return true };
-    exiting
-        || !ldt.alive
-        || (0..ldt.entries).all(|entry| state.mm.walk(slot, entry) == ldt.pages[entry as usize])
+    exiting || !ldt.alive || (0..ldt.entries).all(|entry| state.mm.walk(slot, entry) == ldt.pages[entry as usize])
 }
 
 fn foreign_ldtr_is_clear(_: &Ldt, state: &State) -> bool {
@@ -167,9 +162,7 @@ fn page_table_outlives_its_users(_: &Ldt, state: &State) -> bool {
 }
 
 fn locks_are_released(_: &Ldt, state: &State) -> bool {
-    let is = |holder: Option<ThreadId>, inside: fn(Pc) -> bool| {
-        holder.is_none_or(|id| inside(state.thread(id).pc))
-    };
+    let is = |holder: Option<ThreadId>, inside: fn(Pc) -> bool| holder.is_none_or(|id| inside(state.thread(id).pc));
     is(state.usr_sem, |pc| pc != Pc::User && !pc.is_exiting())
         && is(state.lock, |pc| !matches!(pc, Pc::User | Pc::ReadOld | Pc::Release) && !pc.is_exiting())
         && is(state.table_lock, |pc| matches!(pc, Pc::WriteEntry(_) | Pc::UnlockEntry(_)))

@@ -1,9 +1,9 @@
 //! The transitions.
 
-use super::memory::{Frame, MAX_ENTRIES, Page, SECRET, Slot, Translations, Use};
+use super::memory::{Frame, Page, Slot, Translations, Use, MAX_ENTRIES, SECRET};
 use super::{
-    Action, Config, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, HandlerTest, Ipi, LazyFlush, Ldt, Ldtr, MAX_CPUS, MaskBit,
-    OnError, Pc, Phase, SlotChoice, State, Step, Task, Thread, ThreadId, Work,
+    Action, Config, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, HandlerTest, Ipi, LazyFlush, Ldt, Ldtr, MaskBit,
+    OnError, Pc, Phase, SlotChoice, State, Step, Task, Thread, ThreadId, Work, MAX_CPUS,
 };
 
 impl State {
@@ -310,7 +310,8 @@ impl Ldt {
                 }
                 c.page_table = true;
                 c.loaded = true;
-                c.pc = if self.config.mask == MaskBit::AfterPageTable { CpuPc::SetMask } else { self.after_page_table() };
+                c.pc =
+                    if self.config.mask == MaskBit::AfterPageTable { CpuPc::SetMask } else { self.after_page_table() };
             }
             (CpuGo::ReadLdt, CpuPc::ReadLdt) => {
                 let ldt = s.mm.ldt;

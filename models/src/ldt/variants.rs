@@ -4,8 +4,8 @@ use super::memory::Tables;
 use super::{Config, HandlerTest, LazyFlush, MaskBit, OnError, Order, Phase, SlotChoice};
 use crate::machine::{Expect, Variant};
 use Phase::{
-    Allocate, Copy, DropLock, Edit, FlushMapped, FlushUnmapped, FreePages, FreeStruct, Interrupt, Map, Publish, ReadOld,
-    Release, SetSlot, Show, TakeLock, Unmap,
+    Allocate, Copy, DropLock, Edit, FlushMapped, FlushUnmapped, FreePages, FreeStruct, Interrupt, Map, Publish,
+    ReadOld, Release, SetSlot, Show, TakeLock, Unmap,
 };
 
 #[rustfmt::skip] // One row per form.
@@ -79,7 +79,16 @@ const BIG: Sizes = &[("entries", 2), ("pages", 4)];
 const CONTENDED: Sizes = &[("callers", 2)];
 
 const fn v(name: &'static str, config: Config, broken: &'static [&'static str], quick: Sizes) -> Variant<Config> {
-    Variant { name, what: "", origin: "", compare_with: "mainline", config, expect: Expect::broken(broken, ""), quick, deep: &[] }
+    Variant {
+        name,
+        what: "",
+        origin: "",
+        compare_with: "mainline",
+        config,
+        expect: Expect::broken(broken, ""),
+        quick,
+        deep: &[],
+    }
 }
 
 #[rustfmt::skip]
