@@ -1,0 +1,3 @@
+//! kverdict: machine-checked verdicts on kernel patches.
+
+pub mod lkmm;
