@@ -128,7 +128,8 @@ impl Verdict {
         for (expected, found, what) in
             [(&self.flags, &observed.flags, "flag"), (&self.outcomes, &observed.outcomes, "outcome")]
         {
-            differences.extend(expected.difference(found).map(|missing| format!("expected {what} {missing} is missing")));
+            differences
+                .extend(expected.difference(found).map(|missing| format!("expected {what} {missing} is missing")));
             differences.extend(found.difference(expected).map(|extra| format!("{what} {extra} was not expected")));
         }
         differences
@@ -312,7 +313,10 @@ impl Setup {
         let start = Instant::now();
         let files = litmus_files(&self.model_folder.join("litmus-tests"))?;
         if files.len() < AT_LEAST {
-            return Err(Error::SelfCheck(format!("only {} tests are there, at least {AT_LEAST} should be", files.len())));
+            return Err(Error::SelfCheck(format!(
+                "only {} tests are there, at least {AT_LEAST} should be",
+                files.len()
+            )));
         }
         let outcomes = in_parallel(self.threads, &files, |path| self.check_kernel_test(path));
         for outcome in outcomes {

@@ -97,12 +97,7 @@ fn parse_states(lines: &mut Lines<'_>) -> Result<BTreeSet<String>, String> {
     Ok(states)
 }
 
-fn parse_observation(
-    lines: &mut Lines<'_>,
-    name: &str,
-    positive: u64,
-    negative: u64,
-) -> Result<Observation, String> {
+fn parse_observation(lines: &mut Lines<'_>, name: &str, positive: u64, negative: u64) -> Result<Observation, String> {
     let said = lines.after(&format!("Observation {name} "))?;
     let observation = match (positive, negative) {
         (0, 0) => return Err("no execution at all: the test asks nothing".into()),

@@ -25,7 +25,7 @@
 //! `exists` is the bad outcome. `Indifferent` lines name the changes to the test that need not change its answer:
 //! the mutation test asks that all others do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use super::output::is_outcome;
@@ -137,13 +137,17 @@ fn parse_outcomes(field: &str) -> Result<BTreeSet<String>, String> {
 
 /// The fields of a header, in their order.
 struct Fields {
-    rest: std::collections::VecDeque<(String, String)>,
+    rest: VecDeque<(String, String)>,
 }
 
 impl Fields {
     fn of(text: &str) -> Result<Fields, String> {
-        let header = text.split_once("(*\n").and_then(|(_, rest)| rest.split_once("\n *)")).ok_or("it has no header")?.0;
-        let mut fields: std::collections::VecDeque<(String, String)> = Default::default();
+        let header =
+            text.split_once("(*\n").and_then(|(_, rest)| rest.split_once("\n *)")).ok_or("it has no header")?.0;
+        if header.contains("(*") {
+            return Err("the header has an asterisk after a parenthesis, which opens another comment".into());
+        }
+        let mut fields: VecDeque<(String, String)> = VecDeque::new();
         for line in header.lines() {
             let line = line.strip_prefix(" * ").ok_or_else(|| format!("the header's line {line:?} is out of form"))?;
             if let Some(more) = line.strip_prefix("  ") {
@@ -152,7 +156,8 @@ impl Fields {
                 value.push(if key == "Outcomes" { '\n' } else { ' ' });
                 value.push_str(more.trim());
             } else {
-                let (key, value) = line.split_once(':').ok_or_else(|| format!("the header's line {line:?} is no field"))?;
+                let (key, value) =
+                    line.split_once(':').ok_or_else(|| format!("the header's line {line:?} is no field"))?;
                 fields.push_back((key.to_string(), value.trim().to_string()));
             }
         }

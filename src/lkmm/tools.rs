@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn reads_the_kernel_version() {
-        let makefile = "# SPDX-License-Identifier: GPL-2.0\nVERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 176\nEXTRAVERSION =\n";
+        let makefile =
+            "# SPDX-License-Identifier: GPL-2.0\nVERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 176\nEXTRAVERSION =\n";
         assert_eq!(kernel_version(makefile).as_deref(), Some("Linux 6.1.176"));
         assert_eq!(kernel_version(&makefile.replace("SUBLEVEL = 176\n", "")), None);
         assert_eq!(kernel_version(&makefile.replace("= 6", "= six")), None);

@@ -1,38 +1,41 @@
 //! One-line changes to litmus tests: what a slip of the hand would do to the code that they stand for.
 //!
 //! A change is named by process, kind and statement, such as `P0 weaken smp_store_release(ldt, new)`; where a
-//! process has the same statement twice, the second has ` (2)` behind it. The kinds:
+//! process has the same statement twice, the second has ` (2)` behind it. Asterisks are left out, for in the comment
+//! that the header is, one after a parenthesis would open another comment. The kinds:
 //!
 //! - `weaken`: a release becomes `WRITE_ONCE()`, an acquire `READ_ONCE()`, an ordered atomic a relaxed one;
 //! - `plain`: `READ_ONCE()`, `WRITE_ONCE()` or `rcu_dereference()` becomes a plain access;
 //! - `split`: an atomic read-modify-write becomes a load and a store;
 //! - `drop`: a barrier or grace period is left out, or a lock and its unlock, or `rcu_read_lock()` and its unlock;
+//! - `forget`: a store is left out;
 //! - `raise`, `lower`: a statement that orders (a lock, an unlock, a barrier, a release, an acquire, an atomic) changes
 //!   places with the statement, or the branch, before or after it, where no register is used before it has its value.
 //!   What makes a section between lock and unlock longer is left out: it orders more, never less.
 //!
-//! An `Indifferent` line names one change, or a statement without a kind: all changes to that statement.
+//! An `Indifferent` line names one change, or a statement without a kind: all changes to that statement
+//! but leaving it out.
 
 use std::collections::HashMap;
 
 /// A changed test.
-pub struct Change {
+pub(super) struct Change {
     /// The process and the statement: `P0 smp_store_release(ldt, new)`.
     statement: String,
     kind: &'static str,
     /// The whole file with the change made.
-    pub text: String,
+    pub(super) text: String,
 }
 
 impl Change {
     /// The whole name: `P0 weaken smp_store_release(ldt, new)`.
-    pub fn id(&self) -> String {
+    pub(super) fn id(&self) -> String {
         self.statement.replacen(' ', &format!(" {} ", self.kind), 1)
     }
 
     /// Whether an `Indifferent` line that names `change` means this one.
-    pub fn is_named(&self, change: &str) -> bool {
-        change == self.statement || change == self.id()
+    pub(super) fn is_named(&self, change: &str) -> bool {
+        (change == self.statement && self.kind != "forget") || change == self.id()
     }
 }
 
@@ -43,7 +46,7 @@ struct Item {
 }
 
 /// Every change that applies to the file `text`.
-pub fn changes(text: &str) -> Vec<Change> {
+pub(super) fn changes(text: &str) -> Vec<Change> {
     let lines: Vec<&str> = text.lines().collect();
     let mut changes = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
@@ -55,7 +58,7 @@ pub fn changes(text: &str) -> Vec<Change> {
             process = None;
         }
         let Some(process) = process else { continue };
-        let statement = format!("{process} {}", line.trim().trim_end_matches(';'));
+        let statement = format!("{process} {}", line.trim().trim_end_matches(';').replace('*', ""));
         let count = seen.entry(statement.clone()).and_modify(|count| *count += 1).or_insert(1);
         let statement = if *count == 1 { statement } else { format!("{statement} ({count})") };
         changes.extend(changes_of_line(&lines, number).into_iter().map(|(kind, new)| {
@@ -76,6 +79,10 @@ fn changes_of_line(lines: &[&str], number: usize) -> Vec<(&'static str, Vec<Stri
     }
     if is_fence(line) {
         found.push(("drop", without(lines, &[number])));
+    }
+    if is_store(line) {
+        // herd7 wants something in every block.
+        found.push(("forget", with_line(lines, number, "int r9 = 0;")));
     }
     if orders(line) {
         let this = Item { first: number, last: number };
@@ -99,15 +106,18 @@ fn process_name(line: &str) -> Option<&str> {
 fn replacements(line: &str) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     let mut replace = |kind, new: Option<String>| found.extend(new.map(|new| (kind, new)));
-    replace("weaken", call(line, "smp_store_release").map(|(before, args, after)| {
-        format!("{before}WRITE_ONCE(*{args}){after}")
-    }));
-    replace("weaken", call(line, "rcu_assign_pointer").map(|(before, args, after)| {
-        format!("{before}WRITE_ONCE({args}){after}")
-    }));
-    replace("weaken", call(line, "smp_load_acquire").map(|(before, args, after)| {
-        format!("{before}READ_ONCE(*{args}){after}")
-    }));
+    replace(
+        "weaken",
+        call(line, "smp_store_release").map(|(before, args, after)| format!("{before}WRITE_ONCE(*{args}){after}")),
+    );
+    replace(
+        "weaken",
+        call(line, "rcu_assign_pointer").map(|(before, args, after)| format!("{before}WRITE_ONCE({args}){after}")),
+    );
+    replace(
+        "weaken",
+        call(line, "smp_load_acquire").map(|(before, args, after)| format!("{before}READ_ONCE(*{args}){after}")),
+    );
     for (ordered, relaxed) in [
         ("atomic_inc_return", "atomic_inc_return_relaxed"),
         ("atomic_dec_return", "atomic_dec_return_relaxed"),
@@ -116,15 +126,20 @@ fn replacements(line: &str) -> Vec<(&'static str, String)> {
     ] {
         replace("weaken", call(line, ordered).map(|(before, args, after)| format!("{before}{relaxed}({args}){after}")));
     }
-    replace("weaken", call(line, "atomic_dec_and_test").map(|(before, args, after)| {
-        format!("{before}atomic_dec_return_relaxed({args}) == 0{after}")
-    }));
+    replace(
+        "weaken",
+        call(line, "atomic_dec_and_test")
+            .map(|(before, args, after)| format!("{before}atomic_dec_return_relaxed({args}) == 0{after}")),
+    );
     for load in ["READ_ONCE", "rcu_dereference"] {
         replace("plain", call(line, load).map(|(before, args, after)| format!("{before}{args}{after}")));
     }
-    replace("plain", call(line, "WRITE_ONCE").and_then(|(before, args, after)| {
-        args.split_once(", ").map(|(place, value)| format!("{before}{place} = {value}{after}"))
-    }));
+    replace(
+        "plain",
+        call(line, "WRITE_ONCE").and_then(|(before, args, after)| {
+            args.split_once(", ").map(|(place, value)| format!("{before}{place} = {value}{after}"))
+        }),
+    );
     replace("split", split(line));
     found
 }
@@ -164,6 +179,10 @@ fn split(line: &str) -> Option<String> {
 
 fn is_fence(line: &str) -> bool {
     ["smp_mb();", "smp_rmb();", "smp_wmb();", "synchronize_rcu();"].contains(&line.trim())
+}
+
+fn is_store(line: &str) -> bool {
+    ["*", "WRITE_ONCE(", "smp_store_release(", "rcu_assign_pointer("].iter().any(|word| line.trim().starts_with(word))
 }
 
 /// The line of the unlock that belongs to the lock on line `number`.
@@ -248,12 +267,7 @@ fn with_line(lines: &[&str], number: usize, replacement: &str) -> Vec<String> {
 }
 
 fn without(lines: &[&str], numbers: &[usize]) -> Vec<String> {
-    lines
-        .iter()
-        .enumerate()
-        .filter(|(number, _)| !numbers.contains(number))
-        .map(|(_, line)| line.to_string())
-        .collect()
+    lines.iter().enumerate().filter(|(number, _)| !numbers.contains(number)).map(|(_, line)| line.to_string()).collect()
 }
 
 fn swapped(lines: &[&str], this: &Item, next: &Item) -> Vec<String> {
