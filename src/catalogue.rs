@@ -90,7 +90,7 @@ impl Selection {
     ///
     /// # Errors
     /// A name is unknown; the message lists the close ones.
-    pub fn parse(targets: &[String], known: &[(&str, &str)]) -> Result<Self, Failure> {
+    pub fn parse(targets: &[String], known: &[(String, String)]) -> Result<Self, Failure> {
         let wanted = targets.iter().map(|target| parse_target(target, known)).collect::<Result<_, _>>()?;
         Ok(Self { wanted })
     }
@@ -102,13 +102,13 @@ impl Selection {
     }
 }
 
-fn parse_target(target: &str, known: &[(&str, &str)]) -> Result<(String, Option<String>), Failure> {
+fn parse_target(target: &str, known: &[(String, String)]) -> Result<(String, Option<String>), Failure> {
     let (mechanism, variant) = match target.split_once('/') {
         Some((mechanism, variant)) => (mechanism, Some(variant)),
         None => (target, None),
     };
-    if !known.iter().any(|(m, _)| *m == mechanism) {
-        let hint = did_you_mean(mechanism, known.iter().map(|(m, _)| *m));
+    if !known.iter().any(|(m, _)| m == mechanism) {
+        let hint = did_you_mean(mechanism, known.iter().map(|(m, _)| m.as_str()));
         let all: Vec<&str> = CATALOGUE.iter().map(|m| m.name).collect();
         return Err(Failure::usage(format!(
             "unknown mechanism '{}'{hint}; known: {}",
@@ -116,7 +116,7 @@ fn parse_target(target: &str, known: &[(&str, &str)]) -> Result<(String, Option<
             all.join(", ")
         )));
     }
-    let variants = || known.iter().filter(|(m, _)| *m == mechanism).map(|(_, v)| *v);
+    let variants = || known.iter().filter(|(m, _)| m == mechanism).map(|(_, v)| v.as_str());
     if let Some(name) = variant
         && !variants().any(|v| v == name)
     {
@@ -133,13 +133,18 @@ fn shown(name: &str) -> String {
     if name.chars().count() > 60 { format!("{clean}...") } else { clean }
 }
 
+/// Mechanism and name of every variant that is a state machine.
+pub fn state_machines() -> Vec<(String, String)> {
+    let names = |m: &'static Mechanism| m.subjects.iter().map(|s| (m.name.to_string(), s.name().to_string()));
+    CATALOGUE.iter().flat_map(names).collect()
+}
+
 /// The subject with exactly this name.
 ///
 /// # Errors
 /// There is none; the message lists the close ones.
 pub fn find_subject(target: &str) -> Result<&'static dyn Subject, Failure> {
-    let known: Vec<(&str, &str)> =
-        CATALOGUE.iter().flat_map(|m| m.subjects.iter().map(|s| (m.name, s.name()))).collect();
+    let known = state_machines();
     let (mechanism, variant) = parse_target(target, &known)?;
     let Some(variant) = variant else {
         return Err(Failure::usage(format!("'{mechanism}' is a mechanism; name a variant of it: {mechanism}/VARIANT")));

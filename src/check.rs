@@ -10,11 +10,12 @@ use reports::results::{
     EngineState, MechanismRecord, NotRun, Run, SCHEMA, Shard, Summary, VERSION, VariantRecord, Verdict,
 };
 
-use crate::catalogue::{CATALOGUE, Selection};
+use crate::catalogue::{CATALOGUE, Selection, state_machines};
 use crate::cli::{CheckArgs, Format, SearchArgs};
 use crate::engine::Engine;
 use crate::environment;
 use crate::failure::{Failure, Status};
+use crate::litmus;
 use crate::progress::ProgressLine;
 use crate::question::{Question, StateSearch};
 use crate::size::SizeRequest;
@@ -26,8 +27,8 @@ use crate::table;
 /// # Errors
 /// Wrong usage, nothing selected, or the output could not be written.
 pub fn run(args: &CheckArgs, stop: &Arc<AtomicBool>) -> Result<Status, Failure> {
-    let questions = select(args)?;
-    let run = ask_all(args, questions, stop)?;
+    let selected = select(args)?;
+    let run = ask_all(args, selected, stop)?;
     if let Some(file) = &args.results {
         write_whole(file, run.to_json().as_bytes())?;
     }
@@ -49,37 +50,70 @@ pub fn plan(args: &SearchArgs, stop: &Arc<AtomicBool>) -> Plan {
     }
 }
 
-/// The questions that the arguments select, in catalogue order, engine by engine within a variant.
-fn select(args: &CheckArgs) -> Result<Vec<Box<dyn Question>>, Failure> {
-    let request = SizeRequest::parse(args.search.size.as_deref())?;
-    let all: Vec<&'static dyn Subject> = CATALOGUE.iter().flat_map(|m| m.subjects.iter().map(Box::as_ref)).collect();
-    let known: Vec<(&str, &str)> = all.iter().map(|s| (s.mechanism(), s.name())).collect();
-    let selection = Selection::parse(&args.targets, &known)?;
-    let chosen: Vec<_> = all.into_iter().filter(|s| selection.includes(s.mechanism(), s.name())).collect();
-    request.check_names(chosen.iter().copied())?;
-    if args.search.symmetry && !chosen.iter().any(|s| s.has_symmetry()) {
-        return Err(Failure::usage("--symmetry: none of the selected variants has interchangeable parts"));
-    }
+/// What is to be asked, and which engines cannot be.
+struct Selected {
+    questions: Vec<Box<dyn Question>>,
+    cannot_run: Vec<(Engine, NotRun)>,
+}
 
+/// The questions that the arguments select: mechanism by mechanism, each in the order of its catalogue.
+fn select(args: &CheckArgs) -> Result<Selected, Failure> {
     let engines = wanted_engines(args);
-    let mut questions: Vec<Box<dyn Question>> = Vec::new();
-    for subject in chosen {
-        let size = request.for_subject(subject)?;
-        for engine in [Engine::Exact, Engine::Stateright] {
-            // Stateright searches without symmetry: only its depth-first search would know it.
-            let possible = engine == Engine::Exact || !args.search.symmetry;
-            if engines.contains(&engine) && possible {
-                questions.push(Box::new(StateSearch { subject, engine, size }));
-            }
+    let mut known = state_machines();
+    known.extend(litmus::names());
+    let selection = Selection::parse(&args.targets, &known)?;
+
+    let mut questions = state_searches(args, &engines, &selection)?;
+    let mut cannot_run = Vec::new();
+    if args.search.symmetry && engines.contains(&Engine::Stateright) {
+        // Only its depth-first search would know it.
+        let reason = "its breadth-first search ignores symmetry in silence".to_string();
+        cannot_run.push((Engine::Stateright, NotRun { reason, how_to_run: "leave out --symmetry".to_string() }));
+    }
+    if engines.contains(&Engine::Lkmm) {
+        match litmus::questions(args.kernel_tree.as_deref())? {
+            Ok(found) => questions.extend(found),
+            Err(why) => cannot_run.push((Engine::Lkmm, why)),
         }
     }
+    questions.retain(|q| {
+        let names = std::iter::once(q.variant()).chain(q.also_about());
+        names.into_iter().any(|name| selection.includes(q.mechanism(), name))
+    });
+    questions.sort_by_key(|q| CATALOGUE.iter().position(|m| m.name == q.mechanism()));
+
     if let Some((index, of)) = args.shard {
         let mine = |position: usize| position % of as usize == index as usize - 1;
         let numbered = questions.into_iter().enumerate();
         questions = numbered.filter(|(position, _)| mine(*position)).map(|(_, question)| question).collect();
     }
-    if questions.is_empty() {
+    if questions.is_empty() && cannot_run.is_empty() {
         return Err(Failure::nothing("nothing was selected: no verdict of these engines in this part"));
+    }
+    Ok(Selected { questions, cannot_run })
+}
+
+fn state_searches(
+    args: &CheckArgs,
+    engines: &[Engine],
+    selection: &Selection,
+) -> Result<Vec<Box<dyn Question>>, Failure> {
+    let request = SizeRequest::parse(args.search.size.as_deref())?;
+    let subjects = CATALOGUE.iter().flat_map(|m| m.subjects.iter().map(Box::as_ref));
+    let chosen: Vec<&'static dyn Subject> = subjects.filter(|s| selection.includes(s.mechanism(), s.name())).collect();
+    request.check_names(chosen.iter().copied())?;
+    if args.search.symmetry && !chosen.iter().any(|s| s.has_symmetry()) {
+        return Err(Failure::usage("--symmetry: none of the selected variants has interchangeable parts"));
+    }
+    let mut questions: Vec<Box<dyn Question>> = Vec::new();
+    for subject in chosen {
+        let size = request.for_subject(subject)?;
+        for engine in [Engine::Exact, Engine::Stateright] {
+            let possible = engine == Engine::Exact || !args.search.symmetry;
+            if engines.contains(&engine) && possible {
+                questions.push(Box::new(StateSearch { subject, engine, size }));
+            }
+        }
     }
     Ok(questions)
 }
@@ -88,7 +122,8 @@ fn wanted_engines(args: &CheckArgs) -> Vec<Engine> {
     if args.engine.is_empty() { Engine::ALL.to_vec() } else { args.engine.clone() }
 }
 
-fn ask_all(args: &CheckArgs, questions: Vec<Box<dyn Question>>, stop: &Arc<AtomicBool>) -> Result<Run, Failure> {
+fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Result<Run, Failure> {
+    let Selected { questions, cannot_run } = selected;
     let (started, clock) = (SystemTime::now(), Instant::now());
     let plan = plan(&args.search, stop);
     let mut printer = table::Printer::new(args.format == Format::Text);
@@ -121,7 +156,7 @@ fn ask_all(args: &CheckArgs, questions: Vec<Box<dyn Question>>, stop: &Arc<Atomi
         seconds: crate::question::rounded(clock.elapsed()),
         shard: args.shard.map(|(index, of)| Shard { index, of }),
         interrupted: stop.load(Ordering::Relaxed),
-        engines: engine_states(args),
+        engines: engine_states(args, &cannot_run),
         mechanisms: mechanism_records(&records),
         summary: Summary::of(&records),
         verdicts: records,
@@ -164,30 +199,22 @@ fn status(run: &Run, args: &CheckArgs) -> Status {
     }
 }
 
-fn engine_states(args: &CheckArgs) -> Vec<EngineState> {
-    let mut engines = wanted_engines(args);
-    engines.extend(args.require.iter().copied().filter(|engine| !args.engine.contains(engine)));
+fn engine_states(args: &CheckArgs, cannot_run: &[(Engine, NotRun)]) -> Vec<EngineState> {
+    let wanted = wanted_engines(args);
+    let mut engines: Vec<Engine> = wanted.iter().chain(&args.require).copied().collect();
     engines.sort();
     engines.dedup();
-    let state = |engine: Engine| EngineState {
-        name: engine.name().to_string(),
-        version: engine.version().map(str::to_string),
-        not_run: left_out(engine, args),
+    let state = |engine: Engine| {
+        let not_selected =
+            || NotRun { reason: "not selected".to_string(), how_to_run: format!("--engine {}", engine.name()) };
+        let missing = cannot_run.iter().find(|(e, _)| *e == engine).map(|(_, why)| why.clone());
+        EngineState {
+            name: engine.name().to_string(),
+            version: engine.version().map(str::to_string),
+            not_run: missing.or_else(|| (!wanted.contains(&engine)).then(not_selected)),
+        }
     };
     engines.into_iter().map(state).collect()
-}
-
-/// Why a wanted engine gave no verdict at all.
-fn left_out(engine: Engine, args: &CheckArgs) -> Option<NotRun> {
-    if engine == Engine::Stateright && args.search.symmetry {
-        let reason = "its breadth-first search ignores symmetry in silence".to_string();
-        return Some(NotRun { reason, how_to_run: "leave out --symmetry".to_string() });
-    }
-    if !wanted_engines(args).contains(&engine) {
-        let how_to_run = format!("--engine {}", engine.name());
-        return Some(NotRun { reason: "not selected".to_string(), how_to_run });
-    }
-    None
 }
 
 fn mechanism_records(records: &[VariantRecord]) -> Vec<MechanismRecord> {

@@ -91,6 +91,9 @@ pub struct CheckArgs {
     /// Also write the results as JSON to this file.
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
+    /// A kernel tree whose memory model the engine `lkmm` takes [env: KVERDICT_KERNEL_TREE]
+    #[arg(long, value_name = "DIR")]
+    pub kernel_tree: Option<PathBuf>,
     /// Only part K of N of the selected verdicts; the parts together are all of them.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub shard: Option<(u32, u32)>,

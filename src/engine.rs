@@ -11,11 +11,13 @@ pub enum Engine {
     Stateright,
     /// Every input of the arithmetic, at a reduced width.
     Enumerate,
+    /// Litmus tests under the kernel's own memory model, by herd7.
+    Lkmm,
 }
 
 impl Engine {
     /// All engines, in the order in which their verdicts are printed.
-    pub const ALL: &'static [Self] = &[Self::Exact, Self::Stateright, Self::Enumerate];
+    pub const ALL: &'static [Self] = &[Self::Exact, Self::Stateright, Self::Enumerate, Self::Lkmm];
 
     /// The name as it is given on the command line.
     pub fn name(self) -> &'static str {
@@ -23,6 +25,7 @@ impl Engine {
             Self::Exact => "exact",
             Self::Stateright => "stateright",
             Self::Enumerate => "enumerate",
+            Self::Lkmm => "lkmm",
         }
     }
 
@@ -31,6 +34,8 @@ impl Engine {
         match self {
             Self::Exact | Self::Enumerate => Some(env!("CARGO_PKG_VERSION")),
             Self::Stateright => Some("0.31.0"),
+            // herd7 is found when it is needed.
+            Self::Lkmm => None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod environment;
 mod explore;
 mod failure;
 mod list;
+mod litmus;
 pub mod lkmm;
 mod progress;
 mod question;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::catalogue::{CATALOGUE, Mechanism, Selection};
+use crate::catalogue::{CATALOGUE, Mechanism, Selection, state_machines};
 use crate::cli::{Format, ListArgs};
 use crate::failure::{Failure, Status};
 use crate::subject::Subject;
@@ -12,9 +12,7 @@ use crate::subject::Subject;
 /// # Errors
 /// Unknown names, or the output could not be written.
 pub fn run(args: &ListArgs) -> Result<Status, Failure> {
-    let known: Vec<(&str, &str)> =
-        CATALOGUE.iter().flat_map(|m| m.subjects.iter().map(|s| (m.name, s.name()))).collect();
-    let selection = Selection::parse(&args.targets, &known)?;
+    let selection = Selection::parse(&args.targets, &state_machines())?;
     let mut out = anstream::stdout().lock();
     match args.format {
         Format::Text => {

@@ -14,6 +14,10 @@ pub trait Question: Send + Sync {
     fn mechanism(&self) -> &str;
     /// The variant's name.
     fn variant(&self) -> &str;
+    /// The variant of the catalogue that it is about as well, if that has another name.
+    fn also_about(&self) -> Option<&str> {
+        None
+    }
     /// The engine.
     fn engine(&self) -> Engine;
     /// Asks the engine.
@@ -63,36 +67,24 @@ impl StateSearch {
     fn record(&self, search: Search, plan: &Plan) -> VariantRecord {
         let subject = self.subject;
         let size = self.size.written(subject.parameters());
-        let symmetry = if plan.symmetry { " --symmetry" } else { "" };
+        let extent = if search.bounds.is_empty() { Extent::AllStates } else { Extent::WithinABound };
         let mut record = VariantRecord {
-            mechanism: subject.mechanism().to_string(),
-            variant: subject.name().to_string(),
             what: subject.what().to_string(),
             origin: subject.origin().to_string(),
-            engine: self.engine.name().to_string(),
-            extent: if search.bounds.is_empty() { Extent::AllStates } else { Extent::WithinABound },
             bounds: search.bounds,
-            verdict: Verdict::Holds,
-            expected: if subject.expect().broken.is_empty() { Verdict::Holds } else { Verdict::Broken },
             expected_because: subject.expect().why.to_string(),
             headline: subject.expect().broken.first().map(|name| (*name).to_string()),
-            as_expected: false,
-            differences: Vec::new(),
             properties: self.properties(search.answers),
             counts: vec![Count { name: "states".to_string(), value: search.states }],
             steps: self.steps(&search.steps_by_kind),
             limit: search.limit,
-            not_run: None,
             seconds: rounded(search.elapsed),
             peak_bytes: search.peak_bytes,
-            reproduce: format!(
-                "kverdict check {}/{} --engine {} --size {size}{symmetry}",
-                subject.mechanism(),
-                subject.name(),
-                self.engine.name()
-            ),
-            size,
+            ..blank_record(self, extent)
         };
+        let symmetry = if plan.symmetry { " --symmetry" } else { "" };
+        record.reproduce = format!("{} --size {size}{symmetry}", record.reproduce);
+        record.size = size;
         record
             .counts
             .extend(search.counts.iter().map(|(name, value)| Count { name: (*name).to_string(), value: *value }));
@@ -128,6 +120,35 @@ impl StateSearch {
     }
 }
 
+/// A record of a question, to be filled in; [`judge`] completes it.
+pub fn blank_record(question: &dyn Question, extent: Extent) -> VariantRecord {
+    let (mechanism, variant, engine) = (question.mechanism(), question.variant(), question.engine().name());
+    VariantRecord {
+        mechanism: mechanism.to_string(),
+        variant: variant.to_string(),
+        what: String::new(),
+        origin: String::new(),
+        engine: engine.to_string(),
+        size: String::new(),
+        extent,
+        bounds: Vec::new(),
+        verdict: Verdict::Undecided,
+        expected: Verdict::Holds,
+        expected_because: String::new(),
+        headline: None,
+        as_expected: false,
+        differences: Vec::new(),
+        properties: Vec::new(),
+        counts: Vec::new(),
+        steps: Vec::new(),
+        limit: None,
+        not_run: None,
+        seconds: 0.0,
+        peak_bytes: None,
+        reproduce: format!("kverdict check {mechanism}/{variant} --engine {engine}"),
+    }
+}
+
 /// The verdict that the catalogue expects of one property or witness.
 pub fn expected_verdict(expect: &Expect, name: &str, witness: bool) -> Verdict {
     match (witness, expect.broken.contains(&name), expect.unseen.contains(&name)) {
@@ -140,6 +161,8 @@ pub fn expected_verdict(expect: &Expect, name: &str, witness: bool) -> Verdict {
 
 /// Fills in the verdict of the whole from the verdicts of the parts, and whether it is as expected.
 pub fn judge(record: &mut VariantRecord) {
+    let expects_broken = record.properties.iter().any(|p| p.expected == Verdict::Broken);
+    record.expected = if expects_broken { Verdict::Broken } else { Verdict::Holds };
     let any = |verdict| record.properties.iter().any(|p| p.verdict == verdict);
     record.verdict = match () {
         () if any(Verdict::Broken) => Verdict::Broken,
