@@ -75,7 +75,7 @@ pub(crate) fn run<'m, M: Checkable>(checker: &Checker<'m, M>) -> Result<(ReportO
         Ok(()) => None,
         Err(Stop::Limit(limit)) => Some(limit),
         Err(Stop::Panic { during, at, message }) => {
-            let path = (at != StateId::NONE).then(|| replay::path_to(checker, &visited, at).ok());
+            let path = (at != StateId::NONE).then(|| replay::path_towards(checker, &visited, at));
             return Err(CheckError::Panicked { during, message, path: path.flatten().map(Box::new) });
         }
     };
@@ -263,10 +263,11 @@ struct Judge<'a, 'm, M: Checkable> {
     limit: Option<Limit>,
 }
 
+type PropertyReportOf<M> = PropertyReport<<M as stateright::Model>::State, <M as stateright::Model>::Action>;
 type OutcomeOf<M> = Outcome<<M as stateright::Model>::State, <M as stateright::Model>::Action>;
 
 impl<M: Checkable> Judge<'_, '_, M> {
-    fn properties(&self) -> Result<Vec<PropertyReport<M::State, M::Action>>, ErrorOf<M>> {
+    fn properties(&self) -> Result<Vec<PropertyReportOf<M>>, ErrorOf<M>> {
         let decided = self.properties.iter().zip(&self.findings.decided);
         let reports = decided.map(|(property, decided)| {
             let outcome = self.property(property, *decided)?;
