@@ -18,6 +18,7 @@ mod error;
 mod expand;
 mod hasher;
 mod limits;
+mod liveness;
 mod parallel;
 mod pieces;
 mod prefetch;
