@@ -700,8 +700,20 @@ pub enum Change {
     HypervisorForgotten,
     /// `exit()` frees the object before X1.
     FreesFirst,
-    /// I2 looks at the argument before the capability, and never at the capability.
+    /// I1 does not look at the capability.
     NoCapabilityCheck,
+    /// U1 finds every copy out of date.
+    AlwaysCopies,
+    /// `SwitchTo` makes the base INVALID if the next task has no flag, whatever the last one had.
+    InvalidatesForNext,
+    /// I5 stops one byte early.
+    MaxOneByteShort,
+    /// Preemption stays off after X3.
+    PreemptionLeftOff,
+    /// A kernel thread goes to user mode.
+    WorkerReturns,
+    /// An allocation waits until there is memory.
+    WaitsForMemory,
 }
 
 /// Which version.

@@ -1,6 +1,9 @@
 //! What must never happen, and what must be possible.
 
-use super::{After, At, Base, Compare, Cpu, Form, IoBitmap, Phase, Pointer, Ports, State, Task, MAX_CPUS, MAX_SLOTS};
+use super::{
+    After, At, Base, Bitmap, Compare, Cpu, Form, IoBitmap, Phase, Pointer, Ports, State, Step, Task, MAX_CPUS,
+    MAX_SLOTS,
+};
 use crate::machine::Property;
 
 pub(super) const PROPERTIES: &[Property<IoBitmap>] = &[
@@ -39,7 +42,26 @@ pub(super) const PROPERTIES: &[Property<IoBitmap>] = &[
         "a permission is left in the TSS beyond the bytes that the next copy will cover",
         clean_tail,
     ),
-    Property::always("max-covers-bitmap", "a copy of a bitmap stops before its last permission", max_covers_bitmap),
+    Property::always(
+        "max-is-exact",
+        "a copy of a bitmap stops before its last permission, or copies bytes that deny everything",
+        max_is_exact,
+    ),
+    Property::always(
+        "no-needless-copy",
+        "a CPU copies a bitmap of up to 8 KB that it already has, which the number was to save",
+        no_needless_copy,
+    ),
+    Property::always(
+        "fork-hands-on-permissions",
+        "a child starts with other permissions or more privileges than its parent",
+        fork_hands_on_permissions,
+    ),
+    Property::always(
+        "system-call-goes-on",
+        "a system call neither returns nor fails, but waits for ever",
+        system_call_goes_on,
+    ),
     Property::always(
         "flag-means-bitmap",
         "a task is marked as a user of a bitmap that it does not have, or has one and is not marked",
@@ -85,14 +107,7 @@ pub(super) const PROPERTIES: &[Property<IoBitmap>] = &[
     Property::sometimes(
         "copy-cleans-up",
         "a copy must cover more bytes than the bitmap has permissions, to take those of the former task back",
-        |_: &IoBitmap, s: &State| {
-            s.cpus.iter().any(|c| {
-                c.phase == Phase::Copy
-                    && bitmap_of(s, c).is_some_and(|b| {
-                        b.max() < c.copy.max() && c.copy.permitted().minus(Ports::in_first(b.max())) != Ports::NONE
-                    })
-            })
-        },
+        copy_cleans_up,
     ),
     Property::sometimes(
         "address-used-again",
@@ -196,9 +211,9 @@ fn sequence_names_content(m: &IoBitmap, s: &State) -> bool {
         // Between U2 and U3 the copy is already new, and what it is remembered as still old.
         c.phase == Phase::Record
             || in_record(s, c)
-            || s.tasks.iter().all(|t| {
-                !settled(s, t.bitmap) || !copy_matches(m, s, c, t) || permitted(s, t.bitmap) == c.copy.permitted()
-            })
+            || s.tasks
+                .iter()
+                .all(|t| !settled(s, t.bitmap) || !copy_matches(m, s, c, t) || bitmap_of(s, t) == Some(c.copy))
     })
 }
 
@@ -224,10 +239,46 @@ fn clean_tail(_: &IoBitmap, s: &State) -> bool {
     })
 }
 
-fn max_covers_bitmap(_: &IoBitmap, s: &State) -> bool {
-    (0..MAX_SLOTS).all(|slot| {
+fn max_is_exact(m: &IoBitmap, s: &State) -> bool {
+    s.tasks.iter().all(|t| {
+        let Some(slot) = t.bitmap.slot().filter(|_| settled(s, t.bitmap)) else { return true };
         let b = s.objects[slot].bitmap;
-        !settled(s, Pointer::to(slot)) || b.permitted().bytes() <= b.max()
+        let least = if m.config.form == Form::AtSwitch { 1 } else { 0 };
+        b.max() == b.permitted().bytes().max(least)
+    })
+}
+
+fn no_needless_copy(m: &IoBitmap, s: &State) -> bool {
+    (0..MAX_CPUS).all(|cpu| {
+        let c = &s.cpus[cpu];
+        c.phase != Phase::Copy || s.current(cpu).is_none_or(|t| !copy_matches(m, s, c, t))
+    })
+}
+
+/// Looks at each fork under way after F2: a child may have less than its parent only if it is a kernel thread.
+fn fork_hands_on_permissions(_: &IoBitmap, s: &State) -> bool {
+    s.tasks.iter().filter(|t| t.at == At::FinishFork).all(|parent| {
+        let child = &s.tasks[parent.work.value() as usize];
+        let privileges =
+            (parent.capable() || !child.capable() || child.kthread()) && (child.kthread() || !parent.kthread());
+        let same = permitted(s, child.bitmap) == permitted(s, parent.bitmap) && child.tif() == parent.tif();
+        let nothing = child.bitmap == Pointer::NULL && !child.tif();
+        privileges && if child.kthread() { nothing } else { same }
+    })
+}
+
+/// A task that may be switched out could hide behind the others for ever without being a deadlock.
+fn system_call_goes_on(m: &IoBitmap, s: &State) -> bool {
+    (0..MAX_CPUS).all(|cpu| {
+        let Some(task) = s.current(cpu) else { return true };
+        if !matches!(task.at, At::Allocate | At::Duplicate | At::GiveBitmap) || s.cpus[cpu].phase != Phase::Idle {
+            return true;
+        }
+        let mut goes_on = false;
+        m.propose_for_task(s, task, &mut |kind, choice| {
+            goes_on = goes_on || m.take(s, Step { kind, cpu: cpu as u8, choice }).is_some();
+        });
+        goes_on
     })
 }
 
@@ -289,9 +340,8 @@ fn copy_matches(m: &IoBitmap, s: &State, c: &Cpu, t: &Task) -> bool {
     t.bitmap.slot().is_some_and(|slot| m.up_to_date(c, t.bitmap, &s.objects[slot]))
 }
 
-fn bitmap_of(s: &State, c: &Cpu) -> Option<super::Bitmap> {
-    let task = s.tasks.get(c.current as usize)?;
-    Some(s.objects[task.bitmap.slot()?].bitmap)
+fn bitmap_of(s: &State, t: &Task) -> Option<Bitmap> {
+    Some(s.objects[t.bitmap.slot()?].bitmap)
 }
 
 /// Whether a CPU stands before U1 and `is` what it finds there.
@@ -340,5 +390,13 @@ fn inherited_and_both_run(_: &IoBitmap, s: &State) -> bool {
         let others = (0..).zip(&s.tasks).filter(|(i, _)| *i != s.cpus[cpu].current);
         let mut running = others.filter(|(_, o)| matches!(o.at, At::User | At::Kernel));
         s.cpus[cpu].last_sequence == numbered(t) && running.any(|(_, o)| numbered(o) == numbered(t))
+    })
+}
+
+fn copy_cleans_up(_: &IoBitmap, s: &State) -> bool {
+    (0..MAX_CPUS).any(|cpu| {
+        let c = &s.cpus[cpu];
+        let Some(b) = s.current(cpu).and_then(|t| bitmap_of(s, t)) else { return false };
+        c.phase == Phase::Copy && c.copy.permitted().minus(Ports::in_first(b.max())) != Ports::NONE
     })
 }

@@ -260,7 +260,11 @@ impl IoBitmap {
         c.current = next;
         if self.config.form == Form::AtSwitch && next_tif {
             c.phase = Phase::Compare;
-        } else if prev_tif && self.config.change != Change::BaseLeftValid {
+        } else if match self.config.change {
+            Change::BaseLeftValid => false,
+            Change::InvalidatesForNext => !next_tif,
+            _ => prev_tif,
+        } {
             if self.config.change == Change::HypervisorForgotten {
                 c.base = c.base.with(Base::TSS, false);
             } else {
@@ -271,7 +275,7 @@ impl IoBitmap {
     }
 
     fn return_to_user(&self, n: &mut State, cpu: usize, me: usize) -> bool {
-        if n.tasks[me].kthread() {
+        if n.tasks[me].kthread() && self.config.change != Change::WorkerReturns {
             return false;
         }
         let update = self.config.form == Form::AtExit && n.tasks[me].tif();
@@ -293,7 +297,8 @@ impl IoBitmap {
             (Kind::U1Compare, Phase::Compare) => {
                 let Some(slot) = object(n, cpu, pointer) else { return true };
                 let same = self.up_to_date(&n.cpus[cpu], pointer, &n.objects[slot]);
-                n.cpus[cpu].phase = if same { Phase::Valid } else { Phase::Copy };
+                let skip = same && self.config.change != Change::AlwaysCopies;
+                n.cpus[cpu].phase = if skip { Phase::Valid } else { Phase::Copy };
             }
             (Kind::U2Copy, Phase::Copy) => {
                 let Some(slot) = object(n, cpu, pointer) else { return true };
@@ -400,6 +405,9 @@ impl IoBitmap {
 
     fn allocation_fails(&self, n: &mut State, me: usize) -> bool {
         let task = n.tasks[me];
+        if self.config.change == Change::WaitsForMemory {
+            return false;
+        }
         match task.at {
             At::Allocate if task.bitmap == Pointer::NULL && task.work.turn_on() => self.finish_call(n, me),
             At::Duplicate => self.finish_call(n, me),
@@ -450,7 +458,10 @@ impl IoBitmap {
     fn find_max(&self, n: &mut State, cpu: usize, me: usize) -> bool {
         let task = n.tasks[me];
         let Some(slot) = object(n, cpu, task.local) else { return true };
-        let bytes = n.objects[slot].bitmap.permitted().bytes();
+        let mut bytes = n.objects[slot].bitmap.permitted().bytes();
+        if self.config.change == Change::MaxOneByteShort && bytes > 1 {
+            bytes -= 1;
+        }
         match self.config.form {
             Form::AtExit if bytes == 0 => {
                 n.tasks[me].local = Pointer::NULL;
@@ -528,7 +539,7 @@ impl IoBitmap {
                 self.finish_call(n, me)
             }
             At::ExitPreemptOn => {
-                n.cpus[cpu].preempt_off = false;
+                n.cpus[cpu].preempt_off = self.config.change == Change::PreemptionLeftOff;
                 match self.config.form {
                     _ if n.tasks[me].old == Pointer::NULL => self.gone(n, me),
                     Form::AtExit => go(n, me, true, At::DropReference),
@@ -757,7 +768,8 @@ impl IoBitmap {
         let flags = parent.flags.with(Flags::TIF, parent.tif() && keeps_flag);
         let flags =
             flags.with(Flags::KTHREAD, worker).with(Flags::UNPRIVILEGED, !worker && (drops || !parent.capable()));
-        n.tasks[child] = Task { at: At::Forked, flags, ..Task::UNBORN };
+        let granted = if worker { Ports::NONE } else { parent.granted };
+        n.tasks[child] = Task { at: At::Forked, flags, granted, ..Task::UNBORN };
         n.tasks[me].work = Work::fork(child);
         go(n, me, true, At::GiveBitmap)
     }
@@ -798,9 +810,6 @@ impl IoBitmap {
     fn child_runs(&self, n: &mut State, me: usize) -> bool {
         let child = n.tasks[me].work.value() as usize;
         n.tasks[child].at = At::Kernel;
-        if !n.tasks[child].kthread() {
-            n.tasks[child].granted = n.tasks[me].granted;
-        }
         self.finish_call(n, me)
     }
 
@@ -867,7 +876,7 @@ impl IoBitmap {
         }
     }
 
-    fn propose_for_task(&self, s: &State, task: &Task, add: &mut impl FnMut(Kind, u8)) {
+    pub(super) fn propose_for_task(&self, s: &State, task: &Task, add: &mut impl FnMut(Kind, u8)) {
         let allocations = |kind, add: &mut dyn FnMut(Kind, u8)| {
             add(Kind::AllocationFails, 0);
             for slot in 0..self.slots {
@@ -893,6 +902,7 @@ impl IoBitmap {
                 }
             }
             At::Kernel if task.kthread() => {
+                add(Kind::ReturnToUser, 0);
                 add(Kind::X0Exit, 0);
                 add(Kind::F1CopyTask, WORKER);
             }
@@ -922,9 +932,9 @@ impl IoBitmap {
         // The first call of ioperm() stops the machine.
         let stops = config.length == Length::OldMaxOfTask;
         match kind {
-            Kind::I2Allocate | Kind::AllocationFails | Kind::I4ChangeBit | Kind::I5FindMax | Kind::I6StoreMax => true,
+            Kind::I2Allocate | Kind::I4ChangeBit | Kind::I5FindMax | Kind::I6StoreMax | Kind::I3PreemptOff => true,
             Kind::I1CheckCapability | Kind::Interrupt | Kind::SwitchTo | Kind::ReturnToUser | Kind::X0Exit => true,
-            Kind::I3PreemptOff => true,
+            Kind::AllocationFails => config.change != Change::WaitsForMemory,
             Kind::F1CopyTask | Kind::F2GiveBitmap | Kind::F3ChildRuns | Kind::F4Fails => forks,
             _ if stops => false,
             Kind::I10CopyToTss | Kind::I11BaseValid => !at_exit,
