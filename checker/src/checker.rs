@@ -20,6 +20,10 @@ use crate::space::Space;
 pub trait Checkable: Sync + Model<State: Clone + PartialEq + Hash + Send + Sync> {}
 impl<M: Sync + Model<State: Clone + PartialEq + Hash + Send + Sync>> Checkable for M {}
 
+type IsFinal<M> = fn(&M, &<M as Model>::State) -> bool;
+type KindOf<M> = fn(&M, &<M as Model>::Action) -> usize;
+type Canonical<M> = fn(&M, &<M as Model>::State) -> <M as Model>::State;
+
 /// The report about a model.
 pub type ReportOf<M> = Report<<M as Model>::State, <M as Model>::Action>;
 /// The error about a model.
@@ -67,9 +71,9 @@ pub struct Checker<'m, M: Model> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) stop: Option<Arc<AtomicBool>>,
     pub(crate) progress: Option<Arc<Progress>>,
-    pub(crate) is_final: Option<fn(&M, &M::State) -> bool>,
-    pub(crate) kinds: Option<(usize, fn(&M, &M::Action) -> usize)>,
-    pub(crate) symmetry: Option<fn(&M, &M::State) -> M::State>,
+    pub(crate) is_final: Option<IsFinal<M>>,
+    pub(crate) kinds: Option<(usize, KindOf<M>)>,
+    pub(crate) symmetry: Option<Canonical<M>>,
     pub(crate) batch: Option<usize>,
 }
 

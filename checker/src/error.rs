@@ -61,7 +61,8 @@ pub enum CheckError<S, A> {
         during: Phase,
         /// What the panic said.
         message: String,
-        /// A run to the state that was being examined, if there was one and the run can be followed again.
+        /// A run to the state that was being examined, or as far towards it as the model can be followed
+        /// again without a panic; `None` if no state was being examined.
         path: Option<Box<Path<S, A>>>,
     },
     /// The given symmetry is none: no step of a state leads where a step of its representative leads, or

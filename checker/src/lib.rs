@@ -6,17 +6,19 @@
 //! hit, if any: what a limit left open is *undecided*, never true. The result is the same in every run and
 //! with any number of threads.
 //!
-//! Begin with [`Checker`]. [`Space`] gives the visited states.
+//! Begin with [`Checker`]. [`Space`] gives the visited states, [`cross_check`] a second opinion.
 //!
 //! What it cannot do: it sees the sizes and the steps that the model has, and nothing else. A model whose
 //! `Hash` disagrees with its `Eq` (equal states with different hashes) gets states counted twice.
 
 mod barrier;
 mod checker;
+mod cross_check;
 mod error;
 mod expand;
 mod hasher;
 mod limits;
+mod liveness;
 mod parallel;
 mod pieces;
 mod prefetch;
@@ -28,6 +30,7 @@ mod shard;
 mod space;
 
 pub use checker::{Checkable, Checker, ErrorOf, ReportOf};
+pub use cross_check::{CrossCheck, CrossCheckError, Difference, VerdictPair, cross_check};
 pub use error::{CheckError, Phase};
 pub use limits::Limit;
 pub use report::{Outcome, Path, Progress, PropertyReport, Report};

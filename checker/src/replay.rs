@@ -23,6 +23,15 @@ pub(crate) fn path_to<M: Checkable>(
     guarded(|| follow(checker, &trail))?
 }
 
+/// A run towards a stored state, as far as it can be followed: the model has panicked, and may do so again.
+pub(crate) fn path_towards<M: Checkable>(
+    checker: &Checker<'_, M>,
+    visited: &Visited<M::State>,
+    id: StateId,
+) -> Option<PathOf<M>> {
+    visited.trail(id).into_iter().rev().find_map(|id| path_to(checker, visited, id).ok())
+}
+
 /// Asks the model something when the search is over; a panic becomes an error.
 pub(crate) fn guarded<S, A, T>(ask: impl FnOnce() -> T) -> Result<T, CheckError<S, A>> {
     catch_unwind(AssertUnwindSafe(ask)).map_err(|payload| {

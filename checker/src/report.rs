@@ -47,13 +47,14 @@ impl<S, A> Path<S, A> {
 pub enum Outcome<S, A> {
     /// True of every reachable state, as far as the model's boundary goes (see [`Report::cut_by_boundary`]).
     Holds,
-    /// Not true, and this is a shortest run that shows it.
+    /// Not true, and this is a shortest run that shows it (of an `eventually`: a shortest one if it ends; if it
+    /// goes round for ever, any).
     Broken(Path<S, A>),
     /// The situation is reachable, and this is a shortest run to it.
     Seen(Path<S, A>),
     /// The situation is not reachable, as far as the model's boundary goes.
     Unseen,
-    /// A limit was hit first.
+    /// A limit was hit first: [`Report::limit`], or for an `eventually` also time or memory after the search.
     Undecided,
     /// This engine cannot tell, for the reason given.
     Unsupported(&'static str),

@@ -12,10 +12,11 @@ use crate::checker::{Checkable, Checker, ErrorOf, ReportOf};
 use crate::error::{CheckError, Phase, message_of};
 use crate::expand::Findings;
 use crate::limits::{Budget, Limit, Watch};
+use crate::liveness::{Lasso, Waiting};
 use crate::parallel::{Crew, Worker, read, write};
 use crate::pieces::Pieces;
 use crate::replay;
-use crate::report::{Outcome, PropertyReport, Report};
+use crate::report::{Outcome, Path, PropertyReport, Report};
 use crate::sequential::{self, Store};
 use crate::shard::{SHARDS, Shard, StateId};
 use crate::space::{Space, Visited};
@@ -75,11 +76,18 @@ pub(crate) fn run<'m, M: Checkable>(checker: &Checker<'m, M>) -> Result<(ReportO
         Ok(()) => None,
         Err(Stop::Limit(limit)) => Some(limit),
         Err(Stop::Panic { during, at, message }) => {
-            let path = (at != StateId::NONE).then(|| replay::path_to(checker, &visited, at).ok());
+            let path = (at != StateId::NONE).then(|| replay::path_towards(checker, &visited, at));
             return Err(CheckError::Panicked { during, message, path: path.flatten().map(Box::new) });
         }
     };
-    let judge = Judge { checker, visited: &visited, properties: &properties, findings: &findings, limit };
+    let judge = Judge {
+        checker,
+        visited: &visited,
+        properties: &properties,
+        findings: &findings,
+        limit,
+        limits: (&budget, &watch),
+    };
     let report = Report {
         properties: judge.properties()?,
         deadlock: judge.deadlock()?,
@@ -261,12 +269,14 @@ struct Judge<'a, 'm, M: Checkable> {
     properties: &'a [Property<M>],
     findings: &'a Findings,
     limit: Option<Limit>,
+    limits: (&'a Budget, &'a Watch),
 }
 
+type PropertyReportOf<M> = PropertyReport<<M as stateright::Model>::State, <M as stateright::Model>::Action>;
 type OutcomeOf<M> = Outcome<<M as stateright::Model>::State, <M as stateright::Model>::Action>;
 
 impl<M: Checkable> Judge<'_, '_, M> {
-    fn properties(&self) -> Result<Vec<PropertyReport<M::State, M::Action>>, ErrorOf<M>> {
+    fn properties(&self) -> Result<Vec<PropertyReportOf<M>>, ErrorOf<M>> {
         let decided = self.properties.iter().zip(&self.findings.decided);
         let reports = decided.map(|(property, decided)| {
             let outcome = self.property(property, *decided)?;
@@ -278,7 +288,7 @@ impl<M: Checkable> Judge<'_, '_, M> {
     fn property(&self, property: &Property<M>, decided: Option<StateId>) -> Result<OutcomeOf<M>, ErrorOf<M>> {
         let witness = property.expectation == Expectation::Sometimes;
         if property.expectation == Expectation::Eventually {
-            return Ok(Outcome::Unsupported("`eventually` is not checked by this engine"));
+            return self.eventually(property);
         }
         let Some(id) = decided else {
             return Ok(self.undecided_or(if witness { Outcome::Unseen } else { Outcome::Holds }));
@@ -291,6 +301,24 @@ impl<M: Checkable> Judge<'_, '_, M> {
             (true, true) => Ok(Outcome::Seen(path)),
             (true, false) => Ok(Outcome::Broken(path)),
         }
+    }
+
+    fn eventually(&self, property: &Property<M>) -> Result<OutcomeOf<M>, ErrorOf<M>> {
+        if self.checker.symmetry.is_some() {
+            return Ok(Outcome::Unsupported("`eventually` is not checked together with a symmetry"));
+        }
+        if self.limit.is_some() {
+            return Ok(Outcome::Undecided);
+        }
+        let search = || Waiting::new(self.checker, self.visited, property, self.limits)?.lasso();
+        let Lasso { trail, back_to } = match replay::guarded(search)? {
+            Ok(Some(lasso)) => lasso,
+            Ok(None) => return Ok(Outcome::Holds),
+            Err(_) => return Ok(Outcome::Undecided),
+        };
+        let trail: Vec<&M::State> = trail.into_iter().map(|id| self.visited.state(id)).collect();
+        let path = replay::guarded(|| replay::follow(self.checker, &trail))??;
+        Ok(Outcome::Broken(Path { back_to, ..path }))
     }
 
     fn deadlock(&self) -> Result<Option<OutcomeOf<M>>, ErrorOf<M>> {

@@ -2,6 +2,8 @@
 
 mod examples;
 
+use std::collections::BTreeSet;
+
 use checker::{Checker, Outcome, Path};
 use examples::graph::{Graph, Node, graphs};
 use proptest::prelude::*;
@@ -38,7 +40,34 @@ fn assert_outcome(
     assert_eq!((path.last().0, path.len()), (node, distance));
 }
 
+/// Whether a run avoids the goal until it ends, or for more steps than there are nodes.
+fn goal_can_be_avoided(graph: &Graph) -> bool {
+    let avoids = |node: &u16| !graph.goal.contains(node) && !graph.outside.contains(node);
+    let mut nodes: BTreeSet<u16> = graph.starts.iter().copied().filter(avoids).collect();
+    for _ in 0..=graph.edges.len() {
+        if nodes.iter().any(|node| !graph.has_steps(*node)) {
+            return true;
+        }
+        nodes = nodes.iter().flat_map(|node| graph.successors(*node)).filter(avoids).collect();
+    }
+    !nodes.is_empty()
+}
+
 proptest! {
+    #[test]
+    fn what_must_come_true_is_judged_with_ends_and_loops(graph in graphs()) {
+        let report = Checker::new(&graph).run().unwrap();
+        let outcome = report.outcome("goal-at-last").unwrap();
+        prop_assert_eq!(outcome.path().is_some(), goal_can_be_avoided(&graph));
+        let Some(path) = outcome.path() else { return Ok(()) };
+        assert_genuine(&graph, path);
+        prop_assert!(path.states().all(|node| !graph.goal.contains(&node.0)));
+        match path.back_to {
+            Some(place) => prop_assert_eq!(path.states().nth(place).unwrap(), path.last()),
+            None => prop_assert!(!graph.has_steps(path.last().0)),
+        }
+    }
+
     #[test]
     fn everything_agrees(graph in graphs(), threads in 1..4_usize, batch in 1..20_usize) {
         let checker = Checker::new(&graph).threads(threads).batch(batch).final_states(Graph::is_final);
