@@ -6,7 +6,7 @@ mod properties;
 mod variants;
 mod view;
 
-use self::memory::{LdtId, Memory, Mm, Page, Slot, Tables, Translations, Image, MAX_ENTRIES};
+use self::memory::{LdtId, Memory, Mm, Page, Slot, Tables, Translations, Image, MAX_SIZE};
 use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// Most CPUs in a state.
@@ -109,6 +109,8 @@ pub enum Ipi {
     Reload(ThreadId),
     /// `flush_tlb_func()`.
     Flush(ThreadId),
+    /// A flush of other addresses, for which this model has no sender.
+    Unrelated,
 }
 
 /// A CPU.
@@ -363,6 +365,8 @@ pub enum MaskBit {
     AfterPageTable,
     /// After LDTR is loaded.
     Last,
+    /// Not at all.
+    Never,
 }
 
 /// What a TLB flush does about lazy CPUs.
@@ -407,6 +411,10 @@ pub struct Config {
     pub read_once: bool,
     /// What a flush does about lazy CPUs.
     pub lazy: LazyFlush,
+    /// `switch_mm()` compares the new address space with `active_mm`, not with `loaded_mm`.
+    pub switch_compares_active: bool,
+    /// The LDT is freed with the last reference to the address space, not with its last user.
+    pub exit_waits: bool,
 }
 
 /// What a CPU does by itself.
@@ -418,6 +426,8 @@ pub enum CpuStep {
     SwitchToLazy,
     /// Runs a task that has an address space of its own, or a kernel thread that borrowed that.
     SwitchToOther,
+    /// While a kernel thread borrows the address space, leaves it: `enter_lazy_tlb()` or a flush of other addresses.
+    LeaveEarly,
     /// Goes on with the sequence that begins with the pc of that name.
     Go(CpuGo),
     /// Takes an interrupt.
@@ -493,10 +503,6 @@ pub enum Step {
     Cpu(u8, CpuStep),
     /// Of a thread.
     Thread(ThreadId, Action),
-    /// Somebody else gets a free page and puts a secret into it.
-    OtherTakes(Page),
-    /// Somebody else frees a page.
-    OtherFrees(Page),
 }
 
 /// The machine.
@@ -510,7 +516,7 @@ pub struct Ldt {
     pub(crate) pages: u8,
     pub(crate) entries: u8,
     pub(crate) writes: u8,
-    pub(crate) others: u8,
+    pub(crate) per_page: u8,
 }
 
 const KINDS: &[StepKind] = &[
@@ -545,7 +551,6 @@ const KINDS: &[StepKind] = &[
     StepKind::new("AnswerReload", "Takes the interrupt of W10.", "flush_ldt()"),
     StepKind::new("AnswerFlush", "Takes the interrupt of a TLB flush.", "flush_tlb_func()"),
     StepKind::new("CacheTranslation", "Walks the page table, perhaps speculatively, and keeps the translation.", "TLB"),
-    StepKind::new("OtherOwner", "Somebody else gets a free page, or frees it.", "page allocator"),
 ];
 
 const PARAMETERS: &[Parameter] = &[
@@ -563,14 +568,14 @@ const PARAMETERS: &[Parameter] = &[
     Parameter { name: "pages", says: "pages of memory", min: 1, max: 4, quick: 3, deep: 3 },
     Parameter {
         name: "entries",
-        says: "entries of an LDT, each in a page of its own",
+        says: "entries of an LDT",
         min: 1,
         max: 2,
         quick: 1,
         deep: 1,
     },
+    Parameter { name: "per_page", says: "entries that fit into a page", min: 1, max: 2, quick: 1, deep: 1 },
     Parameter { name: "writes", says: "calls of modify_ldt()", min: 1, max: MAX_WRITES, quick: 2, deep: 3 },
-    Parameter { name: "others", says: "free pages that somebody else may get", min: 0, max: 1, quick: 0, deep: 0 },
 ];
 
 impl Machine for Ldt {
@@ -592,8 +597,8 @@ impl Machine for Ldt {
             kernel_threads: size.get(3),
             pages: size.get(4),
             entries: size.get(5),
-            writes: size.get(6),
-            others: size.get(7),
+            per_page: size.get(6),
+            writes: size.get(7),
         }
     }
 
@@ -645,7 +650,7 @@ impl Machine for Ldt {
         let threads = || ThreadId::ALL.into_iter().filter(|id| (*id as u8) < self.threads);
         let mut all = Vec::new();
         for cpu in 0..self.cpus {
-            let mut cpu_steps = vec![CpuStep::SwitchToLazy, CpuStep::SwitchToOther];
+            let mut cpu_steps = vec![CpuStep::SwitchToLazy, CpuStep::SwitchToOther, CpuStep::LeaveEarly];
             cpu_steps.extend(CpuGo::ALL.map(CpuStep::Go));
             for id in threads() {
                 cpu_steps.push(CpuStep::SwitchToThread(id));
@@ -653,7 +658,7 @@ impl Machine for Ldt {
                 cpu_steps.push(CpuStep::Answer(Ipi::Flush(id)));
             }
             for slot in Slot::BOTH {
-                for entry in 0..MAX_ENTRIES as u8 {
+                for entry in 0..MAX_SIZE as u8 {
                     cpu_steps.push(CpuStep::Cache(slot, entry));
                 }
             }
@@ -689,8 +694,6 @@ impl Machine for Ldt {
             actions.extend(Page::ALL.map(Action::W3AllocatePage));
             all.extend(actions.into_iter().map(|action| Step::Thread(id, action)));
         }
-        all.extend(Page::ALL.map(Step::OtherTakes));
-        all.extend(Page::ALL.map(Step::OtherFrees));
         all
     }
 
@@ -728,7 +731,7 @@ impl Machine for Ldt {
                 Action::Exit => 20,
             },
             Step::Cpu(_, step) => match step {
-                CpuStep::SwitchToThread(_) | CpuStep::SwitchToLazy | CpuStep::SwitchToOther => 21,
+                CpuStep::SwitchToThread(_) | CpuStep::SwitchToLazy | CpuStep::SwitchToOther | CpuStep::LeaveEarly => 21,
                 CpuStep::Go(CpuGo::SetMask) => 22,
                 CpuStep::Go(CpuGo::ReadGeneration | CpuGo::CatchUp) => 23,
                 CpuStep::Go(CpuGo::LoadPageTable | CpuGo::LeavePageTable) => 24,
@@ -736,16 +739,14 @@ impl Machine for Ldt {
                 CpuStep::Go(CpuGo::LoadLdtr) => 26,
                 CpuStep::Go(CpuGo::ClearMask | CpuGo::ClearLdtr) => 27,
                 CpuStep::Answer(Ipi::Reload(_)) => 28,
-                CpuStep::Answer(Ipi::Flush(_)) => 29,
+                CpuStep::Answer(_) => 29,
                 CpuStep::Cache(..) => 30,
             },
-            Step::OtherTakes(_) | Step::OtherFrees(_) => 31,
         }
     }
 
     fn kind_is_used(&self, kind: usize) -> bool {
         match KINDS[kind].name {
-            "OtherOwner" => self.others > 0,
             _ => true,
         }
     }
@@ -754,7 +755,6 @@ impl Machine for Ldt {
         (0..self.cpus)
             .map(|cpu| format!("CPU {cpu}"))
             .chain((0..self.threads).map(|thread| format!("thread {thread}")))
-            .chain(["others".to_string()])
             .collect()
     }
 
@@ -762,7 +762,6 @@ impl Machine for Ldt {
         match step {
             Step::Cpu(cpu, _) => cpu as usize,
             Step::Thread(id, _) => self.cpus as usize + id as usize,
-            Step::OtherTakes(_) | Step::OtherFrees(_) => (self.cpus + self.threads) as usize,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The transitions.
 
-use super::memory::{Frame, MAX_ENTRIES, Page, SECRET, Slot, Translations, Use};
+use super::memory::{Content, Frame, MAX_SIZE, Page, Slot, Translations, Use};
 use super::{
     Action, Config, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, HandlerTest, Ipi, LazyFlush, Ldt, Ldtr, MAX_CPUS, MaskBit,
     OnError, Pc, Phase, SlotChoice, State, Step, Task, Thread, ThreadId, Work,
@@ -23,7 +23,7 @@ impl State {
     /// Whether a page-table entry or a TLB still leads to the page.
     fn is_remembered(&self, page: Page) -> bool {
         let leads = |all: Translations| {
-            Slot::BOTH.into_iter().any(|slot| (0..MAX_ENTRIES as u8).any(|entry| all.get(slot, entry) == Some(page)))
+            Slot::BOTH.into_iter().any(|slot| (0..MAX_SIZE as u8).any(|entry| all.get(slot, entry) == Some(page)))
         };
         leads(self.mm.entries) || self.cpus.iter().any(|cpu| leads(cpu.tlb))
     }
@@ -81,19 +81,6 @@ impl Ldt {
         match step {
             Step::Cpu(cpu, step) => self.cpu_step(&mut next, cpu, step)?,
             Step::Thread(id, action) => self.thread_step(&mut next, id, action)?,
-            Step::OtherTakes(page) => {
-                let already = state.memory.frames.iter().any(|frame| frame.used_by == Use::Other);
-                if already || self.others == 0 || state.is_gone() || !self.may_hand_out(state, page) {
-                    return None;
-                }
-                next.memory.frames[page as usize] = Frame { used_by: Use::Other, content: SECRET };
-            }
-            Step::OtherFrees(page) => {
-                if state.memory.frame(page).used_by != Use::Other {
-                    return None;
-                }
-                next.memory.frames[page as usize] = Frame { used_by: Use::Free, content: SECRET };
-            }
         }
         Some(next)
     }
@@ -119,6 +106,7 @@ impl Ldt {
                     if !s.is_gone() {
                         add(CpuStep::SwitchToLazy);
                         add(CpuStep::SwitchToOther);
+                        add(CpuStep::LeaveEarly);
                     }
                     for id in ThreadId::ALL {
                         let thread = s.thread(id);
@@ -136,7 +124,7 @@ impl Ldt {
             }
             if cpu.page_table && s.mm.visible {
                 for slot in Slot::BOTH {
-                    for entry in 0..self.entries {
+                    for entry in 0..MAX_SIZE as u8 {
                         add(CpuStep::Cache(slot, entry));
                     }
                 }
@@ -144,12 +132,6 @@ impl Ldt {
         }
         for id in ThreadId::ALL {
             self.propose_for_thread(s.thread(id).pc, id, out);
-        }
-        if self.others > 0 {
-            for page in Page::ALL {
-                out.push(Step::OtherTakes(page));
-                out.push(Step::OtherFrees(page));
-            }
         }
     }
 
@@ -230,6 +212,16 @@ impl Ldt {
                 }
                 Some(())
             }
+            CpuStep::LeaveEarly => {
+                if self.config.lazy != LazyFlush::Leave || !now.lazy || now.pc != CpuPc::Run {
+                    return None;
+                }
+                let cpu = s.cpu_mut(cpu);
+                cpu.lazy = false;
+                cpu.pc = CpuPc::ClearMask;
+                cpu.answering = Some(Ipi::Unrelated);
+                Some(())
+            }
             CpuStep::Go(go) => self.go(s, cpu, go),
             CpuStep::Answer(ipi) => self.answer(s, cpu, ipi),
             CpuStep::Cache(slot, entry) => {
@@ -262,10 +254,11 @@ impl Ldt {
         }
         self.may_switch(s, cpu, false)?;
         let cpu = s.cpu_mut(cpu);
-        cpu.pc = if !cpu.loaded {
+        let is_loaded = if self.config.switch_compares_active { cpu.active } else { cpu.loaded };
+        cpu.pc = if !is_loaded {
             match self.config.mask {
                 MaskBit::First => CpuPc::SetMask,
-                MaskBit::AfterPageTable | MaskBit::Last => CpuPc::ReadGeneration,
+                MaskBit::AfterPageTable | MaskBit::Last | MaskBit::Never => CpuPc::ReadGeneration,
             }
         } else if cpu.lazy && self.config.lazy == LazyFlush::CatchUp {
             CpuPc::CatchUp
@@ -295,7 +288,7 @@ impl Ldt {
                 s.cpu_mut(cpu).pc = match self.config.mask {
                     MaskBit::First => CpuPc::ReadGeneration,
                     MaskBit::AfterPageTable => self.after_page_table(),
-                    MaskBit::Last => CpuPc::Run,
+                    MaskBit::Last | MaskBit::Never => CpuPc::Run,
                 };
             }
             (CpuGo::ReadGeneration, CpuPc::ReadGeneration) => {
@@ -389,6 +382,7 @@ impl Ldt {
         let pending = match ipi {
             Ipi::Reload(from) => s.thread(from).reload,
             Ipi::Flush(from) => s.thread(from).flush,
+            Ipi::Unrelated => return None,
         };
         if now.pc != CpuPc::Run || !pending.has(cpu) {
             return None;
@@ -420,6 +414,7 @@ impl Ldt {
                 }
                 acknowledge(s, cpu, ipi);
             }
+            Ipi::Unrelated => return None,
         }
         Some(())
     }
@@ -461,7 +456,7 @@ impl Ldt {
             }
             (Action::W3AllocateStruct, Pc::AllocateStruct) => {
                 let had = now.old.map_or(0, |old| s.memory.ldt(old).entries);
-                let new = s.memory.allocate_struct(had.max(now.entry + 1))?;
+                let new = s.memory.allocate_struct(had.max(now.entry + 1), self.per_page)?;
                 let thread = s.thread_mut(id);
                 thread.new = Some(new);
                 thread.pc = Pc::AllocatePage;
@@ -472,7 +467,7 @@ impl Ldt {
                 }
                 let new = now.new?;
                 s.memory.allocate_page(new, page)?;
-                if s.memory.ldt(new).pages_held() == s.memory.ldt(new).entries {
+                if s.memory.ldt(new).pages_held() == s.memory.ldt(new).size {
                     self.enter_next(s, id, Phase::Allocate);
                 }
             }
@@ -490,15 +485,15 @@ impl Ldt {
                 self.mapping_failed(s, id);
             }
             (Action::W4CopyEntries, Pc::Copy) => {
-                s.memory.copy_entries(now.old?, now.new?);
+                s.memory.copy_entries(now.old?, now.new?, self.per_page);
                 self.enter_next(s, id, Phase::Copy);
             }
             (Action::W4EditEntry, Pc::Edit) => {
-                s.memory.edit_entry(now.new?, now.entry, now.descriptor);
+                s.memory.edit_entry(now.new?, now.entry, now.descriptor, self.per_page);
                 self.enter_next(s, id, Phase::Edit);
             }
             (Action::W4EditEntry, Pc::EditInPlace) => {
-                s.memory.edit_entry(now.old?, now.entry, now.descriptor);
+                s.memory.edit_entry(now.old?, now.entry, now.descriptor, self.per_page);
                 s.thread_mut(id).old = None;
                 self.enter(s, id, Phase::TakeLock);
             }
@@ -631,7 +626,7 @@ impl Ldt {
                 s.thread_mut(id).pc = Pc::FlushBegin(Flush::Exit);
             }
             (Action::W13FreePages, Pc::ExitFreePages) => {
-                if s.cpus.iter().any(|cpu| cpu.active) {
+                if self.config.exit_waits && s.cpus.iter().any(|cpu| cpu.active) {
                     return None;
                 }
                 if let Some(ldt) = s.mm.ldt {
@@ -668,7 +663,7 @@ impl Ldt {
     fn enter(&self, s: &mut State, id: ThreadId, phase: Phase) {
         let old = s.thread(id).old;
         let old_slot = old.and_then(|old| s.memory.ldt(old).slot);
-        let old_entries = old.map_or(0, |old| s.memory.ldt(old).entries);
+        let old_size = old.map_or(0, |old| s.memory.ldt(old).size);
         let thread = s.thread_mut(id);
         thread.index = 0;
         thread.pc = match phase {
@@ -682,7 +677,7 @@ impl Ldt {
             }
             Phase::Show => Pc::Show,
             Phase::FlushMapped => {
-                thread.index = MAX_ENTRIES as u8;
+                thread.index = MAX_SIZE as u8;
                 Pc::FlushBegin(Flush::Mapped)
             }
             Phase::SetSlot => Pc::SetSlot,
@@ -696,7 +691,7 @@ impl Ldt {
             }
             Phase::FlushUnmapped => {
                 thread.slot = old_slot;
-                thread.index = old_entries;
+                thread.index = old_size;
                 Pc::FlushBegin(Flush::Unmapped)
             }
             Phase::FreePages => Pc::FreePages,
@@ -709,9 +704,9 @@ impl Ldt {
     fn next_entry(&self, s: &mut State, id: ThreadId, work: Work) {
         let now = *s.thread(id);
         let count = match work {
-            Work::Map => now.new.map_or(0, |new| s.memory.ldt(new).entries),
+            Work::Map => now.new.map_or(0, |new| s.memory.ldt(new).size),
             Work::Unmap if !self.config.unmap_all => 1,
-            Work::Unmap => now.old.map_or(0, |old| s.memory.ldt(old).entries),
+            Work::Unmap => now.old.map_or(0, |old| s.memory.ldt(old).size),
             // Undone from the last entry that was set down to the first.
             Work::Undo => 0,
         };
@@ -723,7 +718,7 @@ impl Ldt {
             }
             Work::Undo => {
                 let thread = s.thread_mut(id);
-                thread.index = MAX_ENTRIES as u8;
+                thread.index = MAX_SIZE as u8;
                 thread.pc = Pc::FlushBegin(Flush::Undone);
             }
             _ if now.index + 1 < count => {
@@ -838,6 +833,7 @@ fn acknowledge(s: &mut State, cpu: u8, ipi: Ipi) {
             let thread = s.thread_mut(from);
             thread.flush = thread.flush.minus(answered);
         }
+        Ipi::Unrelated => {}
     }
 }
 
