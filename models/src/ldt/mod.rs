@@ -3,6 +3,7 @@
 pub mod memory;
 mod step;
 mod properties;
+mod symmetry;
 mod variants;
 mod view;
 
@@ -746,10 +747,32 @@ impl Machine for Ldt {
     }
 
     fn kind_is_used(&self, kind: usize) -> bool {
+        let has = |phase| self.config.order.0.contains(&phase);
+        // A thread waits for a CPU only if there are more threads than CPUs, or a foreign task can take one.
+        let spare = self.cpus.saturating_sub(self.threads);
+        let waits = self.threads > self.cpus || self.kernel_threads > spare;
+        let two_pages = self.entries > self.per_page;
+        let replaces = self.writes > 1 && (self.pages > 2 || self.pages > 1 && !(two_pages && self.config.in_place));
         match KINDS[kind].name {
+            "W6ShowSlots" => has(Phase::Show),
+            "CacheTranslation" => has(Phase::Show),
+            "W9TakeLock" => has(Phase::TakeLock),
+            "W11DropLock" => has(Phase::DropLock),
+            "W12ClearEntry" => {
+                let in_place = self.config.in_place && self.entries == 1;
+                let undo = self.config.on_error == OnError::Unmap && two_pages && self.pages > 1;
+                undo || has(Phase::Unmap) && replaces && !in_place
+            }
+            "SwitchSetMask" => waits && self.config.mask != MaskBit::Never,
+            "ReadGeneration" => waits,
             _ => true,
         }
     }
+
+    fn canonical(&self, state: &State) -> State {
+        self.smallest_renaming(state)
+    }
+    const HAS_SYMMETRY: bool = true;
 
     fn lanes(&self) -> Vec<String> {
         (0..self.cpus)

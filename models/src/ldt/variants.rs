@@ -88,10 +88,10 @@ const fn v(name: &'static str, config: Config, broken: &'static [&'static str], 
 
 #[rustfmt::skip]
 pub(super) const VARIANTS: &[Variant<Config>] = &[
-    v("mainline", MAINLINE, &[], LAZY3),
-    v("mainline-two-callers", MAINLINE, &[], CONTENDED),
+    v("mainline", MAINLINE, &[], &[("kernel_threads", 1), ("entries", 2), ("per_page", 2)]),
+    v("mainline-two-callers", MAINLINE, &[], &[("callers", 2), ("writes", 3)]),
     v("mainline-lazy-interrupted", Config { lazy: LazyFlush::Leave, ..MAINLINE }, &[], LAZY),
-    v("unmapped-on-error", Config { tables: Tables::OneForEach, on_error: OnError::Unmap, ..MAINLINE }, &[], BIG),
+    v("unmapped-on-error", Config { tables: Tables::OneForEach, on_error: OnError::Unmap, ..MAINLINE }, &[], BIG1),
     v("posted", POSTED, &["no-mapped-free-page"], SMALL),
     v("posted-error-path", Config { tables: Tables::OneForEach, on_error: OnError::FreeOld, ..POSTED }, &["installed-ldt-alive"], SMALL),
     v("posted-error-path-shared-table", Config { on_error: OnError::FreeOld, order: Order::UNMAP, ..POSTED }, &["no-leak"], SMALL),
