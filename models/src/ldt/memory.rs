@@ -2,9 +2,11 @@
 //! allocates, maps, unmaps and frees them. The only copy of these operations.
 
 /// Most entries of an LDT.
-pub const MAX_ENTRIES: usize = 2;
+pub const MAX_ENTRIES: u8 = 3;
+/// How many entries fit into a page.
+pub const PER_PAGE: u8 = 2;
 /// Most pages of an LDT, and so the most page-table entries of a slot.
-pub const MAX_SIZE: usize = 2;
+pub const MAX_SIZE: usize = MAX_ENTRIES.div_ceil(PER_PAGE) as usize;
 /// Most pages of memory.
 pub const MAX_PAGES: usize = 4;
 /// Most LDT structs that live at once: the installed one and one for each of two calls.
@@ -175,7 +177,7 @@ impl LdtStruct {
 
 /// An LDT as a process means it: how many entries, and what stands in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Image(u8);
+pub struct Image(u16);
 
 impl Image {
     /// No LDT.
@@ -183,17 +185,17 @@ impl Image {
 
     /// The number of entries.
     pub const fn entries(self) -> u8 {
-        self.0 & 3
+        (self.0 & 3) as u8
     }
     /// The descriptor at `entry`.
     pub const fn descriptor(self, entry: u8) -> u8 {
-        (self.0 >> (2 + 3 * entry)) & 7
+        (self.0 >> (2 + 3 * entry) & 7) as u8
     }
-    /// The same with one descriptor replaced. What stands behind the last entry is zero.
+    /// The same with one descriptor replaced, and entries of zero before it if it was shorter.
     pub const fn with(self, entry: u8, descriptor: u8) -> Self {
         let entries = if entry < self.entries() { self.entries() } else { entry + 1 };
         let shift = 2 + 3 * entry;
-        Self(self.0 & !(7 << shift) & !3 | descriptor << shift | entries)
+        Self(self.0 & !(7 << shift) & !3 | (descriptor as u16) << shift | entries as u16)
     }
 }
 
@@ -223,9 +225,9 @@ impl Memory {
     }
 
     /// `alloc_ldt_struct()`, first half: the struct, at the lowest free address. `None`: no address is free.
-    pub fn allocate_struct(&mut self, entries: u8, per_page: u8) -> Option<LdtId> {
+    pub fn allocate_struct(&mut self, entries: u8) -> Option<LdtId> {
         let id = LdtId::ALL.into_iter().find(|id| !self.ldt(*id).alive)?;
-        let size = entries.div_ceil(per_page);
+        let size = entries.div_ceil(PER_PAGE);
         self.ldts[id as usize] = LdtStruct { alive: true, entries, size, ..LdtStruct::DEAD };
         Some(id)
     }
@@ -243,27 +245,27 @@ impl Memory {
     }
 
     /// The descriptor at `entry`; `None` if its page is freed.
-    fn descriptor(&self, id: LdtId, entry: u8, per_page: u8) -> Option<u8> {
-        let page = self.ldt(id).pages[(entry / per_page) as usize]?;
-        Some(self.frame(page).content.get(entry % per_page))
+    fn descriptor(&self, id: LdtId, entry: u8) -> Option<u8> {
+        let page = self.ldt(id).pages[(entry / PER_PAGE) as usize]?;
+        Some(self.frame(page).content.get(entry % PER_PAGE))
     }
 
     /// `memcpy(new_ldt->entries, old_ldt->entries, ...)`.
-    pub fn copy_entries(&mut self, from: LdtId, to: LdtId, per_page: u8) {
+    pub fn copy_entries(&mut self, from: LdtId, to: LdtId) {
         let mut entry = 0;
         while entry < self.ldt(from).entries {
-            if let Some(descriptor) = self.descriptor(from, entry, per_page) {
-                self.edit_entry(to, entry, descriptor, per_page);
+            if let Some(descriptor) = self.descriptor(from, entry) {
+                self.edit_entry(to, entry, descriptor);
             }
             entry += 1;
         }
     }
 
     /// `ldt->entries[entry] = descriptor`.
-    pub fn edit_entry(&mut self, id: LdtId, entry: u8, descriptor: u8, per_page: u8) {
-        if let Some(page) = self.ldt(id).pages[(entry / per_page) as usize] {
+    pub fn edit_entry(&mut self, id: LdtId, entry: u8, descriptor: u8) {
+        if let Some(page) = self.ldt(id).pages[(entry / PER_PAGE) as usize] {
             let content = &mut self.frames[page as usize].content;
-            *content = content.with(entry % per_page, descriptor);
+            *content = content.with(entry % PER_PAGE, descriptor);
         }
     }
 
@@ -284,11 +286,11 @@ impl Memory {
     }
 
     /// What the kernel reads in an LDT; `None` if it is freed or lacks a page.
-    pub fn image(&self, id: LdtId, per_page: u8) -> Option<Image> {
+    pub fn image(&self, id: LdtId) -> Option<Image> {
         let mut image = Image::NONE;
         let mut entry = 0;
         while entry < self.ldt(id).entries {
-            image = image.with(entry, self.descriptor(id, entry, per_page)?);
+            image = image.with(entry, self.descriptor(id, entry)?);
             entry += 1;
         }
         Some(image)
@@ -384,13 +386,14 @@ mod tests {
     #[test]
     fn an_ldt_is_allocated_filled_and_freed() {
         let mut memory = Memory::EMPTY;
-        let id = memory.allocate_struct(2, 1).unwrap();
-        assert_eq!(memory.image(id, 1), None);
+        let id = memory.allocate_struct(3).unwrap();
+        assert_eq!(memory.image(id), None);
         memory.allocate_page(id, Page::P1).unwrap();
         assert_eq!(memory.allocate_page(id, Page::P1), None);
         memory.allocate_page(id, Page::P0).unwrap();
-        memory.edit_entry(id, 0, 3, 1);
-        assert_eq!(memory.image(id, 1), Some(Image::NONE.with(0, 3).with(1, 0)));
+        memory.edit_entry(id, 0, 3);
+        memory.edit_entry(id, 2, 4);
+        assert_eq!(memory.image(id), Some(Image::NONE.with(0, 3).with(2, 4)));
         assert!(memory.owned(Page::P0) && memory.owned(Page::P1) && !memory.owned(Page::P2));
         memory.free_pages(id);
         memory.free_struct(id);

@@ -287,8 +287,10 @@ pub struct State {
     pub lock: Option<ThreadId>,
     /// Who holds the page-table lock.
     pub table_lock: Option<ThreadId>,
-    /// How many calls have begun.
+    /// How many calls have begun that did not fail: the number, and descriptor, of the last.
     pub calls: u8,
+    /// How many allocations have failed.
+    pub failures: u8,
     /// Ghost: the LDT that the calls so far ask for.
     pub now: Image,
     /// Ghost: the LDT before the last of these calls.
@@ -517,7 +519,7 @@ pub struct Ldt {
     pub(crate) pages: u8,
     pub(crate) entries: u8,
     pub(crate) writes: u8,
-    pub(crate) per_page: u8,
+    pub(crate) failures: u8,
 }
 
 const KINDS: &[StepKind] = &[
@@ -569,14 +571,21 @@ const PARAMETERS: &[Parameter] = &[
     Parameter { name: "pages", says: "pages of memory", min: 1, max: 4, quick: 3, deep: 3 },
     Parameter {
         name: "entries",
-        says: "entries of an LDT",
+        says: "entries of an LDT, two to a page",
         min: 1,
-        max: 2,
+        max: memory::MAX_ENTRIES,
         quick: 1,
         deep: 1,
     },
-    Parameter { name: "per_page", says: "entries that fit into a page", min: 1, max: 2, quick: 1, deep: 1 },
-    Parameter { name: "writes", says: "calls of modify_ldt()", min: 1, max: MAX_WRITES, quick: 2, deep: 3 },
+    Parameter {
+        name: "writes",
+        says: "calls of modify_ldt() that succeed",
+        min: 1,
+        max: MAX_WRITES,
+        quick: 2,
+        deep: 3,
+    },
+    Parameter { name: "failures", says: "allocations that fail", min: 0, max: 3, quick: 1, deep: 1 },
 ];
 
 impl Machine for Ldt {
@@ -598,8 +607,8 @@ impl Machine for Ldt {
             kernel_threads: size.get(3),
             pages: size.get(4),
             entries: size.get(5),
-            per_page: size.get(6),
-            writes: size.get(7),
+            writes: size.get(6),
+            failures: size.get(7),
         }
     }
 
@@ -627,6 +636,7 @@ impl Machine for Ldt {
             lock: None,
             table_lock: None,
             calls: 0,
+            failures: 0,
             now: Image::NONE,
             before: Image::NONE,
         };
@@ -751,13 +761,14 @@ impl Machine for Ldt {
         // A thread waits for a CPU only if there are more threads than CPUs, or a foreign task can take one.
         let spare = self.cpus.saturating_sub(self.threads);
         let waits = self.threads > self.cpus || self.kernel_threads > spare;
-        let two_pages = self.entries > self.per_page;
+        let two_pages = self.entries > memory::PER_PAGE;
         let replaces = self.writes > 1 && (self.pages > 2 || self.pages > 1 && !(two_pages && self.config.in_place));
         match KINDS[kind].name {
             "W6ShowSlots" => has(Phase::Show),
             "CacheTranslation" => has(Phase::Show),
             "W9TakeLock" => has(Phase::TakeLock),
             "W11DropLock" => has(Phase::DropLock),
+            "OutOfMemory" => self.failures > 0 || self.pages < 3,
             "W12ClearEntry" => {
                 let in_place = self.config.in_place && self.entries == 1;
                 let undo = self.config.on_error == OnError::Unmap && two_pages && self.pages > 1;

@@ -3,7 +3,7 @@
 //! The claims look at the state alone: at what a CPU would read through its registers, at what stands in memory and at
 //! who points where. None of them asks which steps led there.
 
-use super::memory::{Image, LdtId, MAX_SIZE, Mm, Page, Slot, Use};
+use super::memory::{Image, LdtId, MAX_SIZE, Mm, PER_PAGE, Page, Slot, Use};
 use super::{Cpu, CpuPc, Ipi, Ldt, Pc, State, Task, Thread, ThreadId, Work};
 use crate::machine::Property;
 
@@ -31,24 +31,24 @@ fn every_entry(mut holds: impl FnMut(Slot, u8) -> bool) -> bool {
 }
 
 /// For the page of each entry that the CPU would look up through LDTR: `holds(page)`.
-fn every_use(m: &Ldt, state: &State, cpu: &Cpu, holds: impl Fn(Option<Page>) -> bool) -> bool {
-    let page = |slot: Slot, entry: u8| translate(&state.mm, cpu, slot, entry / m.per_page);
+fn every_use(state: &State, cpu: &Cpu, holds: impl Fn(Option<Page>) -> bool) -> bool {
+    let page = |slot: Slot, entry: u8| translate(&state.mm, cpu, slot, entry / PER_PAGE);
     cpu.ldtr.is_none_or(|ldtr| (0..ldtr.entries).all(|entry| holds(page(ldtr.slot, entry))))
 }
 
 /// The LDT that user code on this CPU gets to see; `None` if an entry is not mapped.
-fn seen_by(m: &Ldt, state: &State, cpu: &Cpu) -> Option<Image> {
+fn seen_by(state: &State, cpu: &Cpu) -> Option<Image> {
     let Some(ldtr) = cpu.ldtr else { return Some(Image::NONE) };
     let mut image = Image::NONE;
     for entry in 0..ldtr.entries {
-        let page = translate(&state.mm, cpu, ldtr.slot, entry / m.per_page)?;
-        image = image.with(entry, state.memory.frame(page).content.get(entry % m.per_page));
+        let page = translate(&state.mm, cpu, ldtr.slot, entry / PER_PAGE)?;
+        image = image.with(entry, state.memory.frame(page).content.get(entry % PER_PAGE));
     }
     Some(image)
 }
 
-fn no_freed_ldt_access(m: &Ldt, state: &State) -> bool {
-    let uses = |cpu: &Cpu| every_use(m, state, cpu, |page| page.is_none_or(|page| state.memory.owned(page)));
+fn no_freed_ldt_access(_: &Ldt, state: &State) -> bool {
+    let uses = |cpu: &Cpu| every_use(state, cpu, |page| page.is_none_or(|page| state.memory.owned(page)));
     state.cpus.iter().all(|cpu| !runs_user_code(cpu) || uses(cpu))
 }
 
@@ -93,33 +93,33 @@ fn slot_in_use_untouched(_: &Ldt, state: &State) -> bool {
     state.cpus.iter().all(|cpu| !at_rest(cpu) || cpu.ldtr.is_none_or(|ldtr| !writes_to(ldtr.slot)))
 }
 
-fn ldt_is_mapped(m: &Ldt, state: &State) -> bool {
-    state.cpus.iter().all(|cpu| !runs_user_code(cpu) || every_use(m, state, cpu, |page| page.is_some()))
+fn ldt_is_mapped(_: &Ldt, state: &State) -> bool {
+    state.cpus.iter().all(|cpu| !runs_user_code(cpu) || every_use(state, cpu, |page| page.is_some()))
 }
 
-fn consistent_descriptor(m: &Ldt, state: &State) -> bool {
+fn consistent_descriptor(_: &Ldt, state: &State) -> bool {
     state.cpus.iter().all(|cpu| {
-        let seen = seen_by(m, state, cpu);
+        let seen = seen_by(state, cpu);
         !runs_user_code(cpu) || seen.is_none_or(|image| image == state.now || image == state.before)
     })
 }
 
-fn synchronous(m: &Ldt, state: &State) -> bool {
+fn synchronous(_: &Ldt, state: &State) -> bool {
     // Descriptors are unique, so this thread's call is in effect, and it has not returned.
     let is_announcing = |thread: &Thread| {
         thread.descriptor != 0 && state.now.descriptor(thread.entry) == thread.descriptor
     };
-    let sees_now = |cpu: &Cpu| seen_by(m, state, cpu).is_none_or(|image| image == state.now);
+    let sees_now = |cpu: &Cpu| seen_by(state, cpu).is_none_or(|image| image == state.now);
     state.threads.iter().any(is_announcing) || state.cpus.iter().all(|cpu| !runs_user_code(cpu) || sees_now(cpu))
 }
 
-fn ldt_is_what_was_asked_for(m: &Ldt, state: &State) -> bool {
+fn ldt_is_what_was_asked_for(_: &Ldt, state: &State) -> bool {
     let gone = |pc: Pc| matches!(pc, Pc::ExitFreeStruct | Pc::Gone);
     // Between the edit and the interrupts the form before 2015 has already changed what it has not announced.
     if state.threads.iter().all(|thread| gone(thread.pc)) {
         return true;
     }
-    let installed = state.mm.ldt.map_or(Some(Image::NONE), |ldt| state.memory.image(ldt, m.per_page));
+    let installed = state.mm.ldt.map_or(Some(Image::NONE), |ldt| state.memory.image(ldt));
     installed.is_none_or(|image| image == state.now)
 }
 

@@ -456,7 +456,7 @@ impl Ldt {
             }
             (Action::W3AllocateStruct, Pc::AllocateStruct) => {
                 let had = now.old.map_or(0, |old| s.memory.ldt(old).entries);
-                let new = s.memory.allocate_struct(had.max(now.entry + 1), self.per_page)?;
+                let new = s.memory.allocate_struct(had.max(now.entry + 1))?;
                 let thread = s.thread_mut(id);
                 thread.new = Some(new);
                 thread.pc = Pc::AllocatePage;
@@ -472,28 +472,31 @@ impl Ldt {
                 }
             }
             (Action::OutOfMemory, Pc::AllocateStruct | Pc::AllocatePage) => {
+                self.may_fail(s)?;
                 if let Some(new) = s.thread_mut(id).new.take() {
                     s.memory.free_pages(new);
                     s.memory.free_struct(new);
                 }
+                give_number_back(s, id);
                 self.enter(s, id, Phase::Release);
             }
             (Action::OutOfMemory, Pc::LockEntry(Work::Map)) => {
                 if s.mm.has_table(now.slot?, now.index) {
                     return None;
                 }
+                self.may_fail(s)?;
                 self.mapping_failed(s, id);
             }
             (Action::W4CopyEntries, Pc::Copy) => {
-                s.memory.copy_entries(now.old?, now.new?, self.per_page);
+                s.memory.copy_entries(now.old?, now.new?);
                 self.enter_next(s, id, Phase::Copy);
             }
             (Action::W4EditEntry, Pc::Edit) => {
-                s.memory.edit_entry(now.new?, now.entry, now.descriptor, self.per_page);
+                s.memory.edit_entry(now.new?, now.entry, now.descriptor);
                 self.enter_next(s, id, Phase::Edit);
             }
             (Action::W4EditEntry, Pc::EditInPlace) => {
-                s.memory.edit_entry(now.old?, now.entry, now.descriptor, self.per_page);
+                s.memory.edit_entry(now.old?, now.entry, now.descriptor);
                 s.thread_mut(id).old = None;
                 self.enter(s, id, Phase::TakeLock);
             }
@@ -606,6 +609,16 @@ impl Ldt {
             _ => return self.exit_step(s, id, action),
         }
         Some(())
+    }
+
+    /// Whether an allocation may fail: as often as the size allows, and whenever there is nothing to hand out.
+    fn may_fail(&self, s: &mut State) -> Option<()> {
+        let exhausted = !Page::ALL.into_iter().any(|page| self.may_hand_out(s, page));
+        if s.failures < self.failures {
+            s.failures += 1;
+            return Some(());
+        }
+        exhausted.then_some(())
     }
 
     /// Exit of a thread, and of the address space with the last one.
@@ -732,6 +745,7 @@ impl Ldt {
     }
 
     fn mapping_failed(&self, s: &mut State, id: ThreadId) {
+        give_number_back(s, id);
         let thread = s.thread_mut(id);
         thread.pc = match self.config.on_error {
             OnError::FreeTables if thread.old.is_none() => Pc::UnlinkTables,
@@ -819,6 +833,14 @@ fn choose_slot(config: &Config, had_ldt: bool, old_slot: Option<Slot>) -> Slot {
         (SlotChoice::Constant, true) => Slot::S1,
         (_, false) | (SlotChoice::Single, true) => Slot::S0,
     }
+}
+
+/// A call that fails counts for nothing: its number, which is its descriptor, goes to the next call.
+fn give_number_back(s: &mut State, id: ThreadId) {
+    if s.thread(id).descriptor == s.calls {
+        s.calls -= 1;
+    }
+    s.thread_mut(id).descriptor = 0;
 }
 
 /// The handler of an interrupt has finished.

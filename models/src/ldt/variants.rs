@@ -78,8 +78,8 @@ const LAZY: Sizes = &[("kernel_threads", 1)];
 const LAZY1: Sizes = &[("kernel_threads", 1), ("writes", 1)];
 const LAZY3: Sizes = &[("kernel_threads", 1), ("writes", 3)];
 const THREE: Sizes = &[("writes", 3)];
-const BIG: Sizes = &[("entries", 2), ("pages", 4)];
-const BIG1: Sizes = &[("cpus", 1), ("threads", 1), ("entries", 2), ("pages", 4)];
+const BIG: Sizes = &[("entries", 3), ("pages", 4)];
+const BIG1: Sizes = &[("cpus", 1), ("threads", 1), ("entries", 3), ("pages", 4)];
 const CONTENDED: Sizes = &[("callers", 2)];
 
 const fn v(name: &'static str, config: Config, broken: &'static [&'static str], quick: Sizes) -> Variant<Config> {
@@ -88,7 +88,7 @@ const fn v(name: &'static str, config: Config, broken: &'static [&'static str], 
 
 #[rustfmt::skip]
 pub(super) const VARIANTS: &[Variant<Config>] = &[
-    v("mainline", MAINLINE, &[], &[("kernel_threads", 1), ("entries", 2), ("per_page", 2)]),
+    v("mainline", MAINLINE, &[], &[("kernel_threads", 1), ("entries", 2)]),
     v("mainline-two-callers", MAINLINE, &[], &[("callers", 2), ("writes", 3)]),
     v("mainline-lazy-interrupted", Config { lazy: LazyFlush::Leave, ..MAINLINE }, &[], LAZY),
     v("unmapped-on-error", Config { tables: Tables::OneForEach, on_error: OnError::Unmap, ..MAINLINE }, &[], BIG1),
@@ -112,7 +112,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
     v("mask-bit-never", Config { mask: MaskBit::Never, ..MAINLINE }, &[], LAZY1),
     v("switch-without-ldtr", Config { switch_loads_ldtr: false, ..MAINLINE }, &[], LAZY1),
     v("switch-compares-active-mm", Config { switch_compares_active: true, lazy: LazyFlush::Leave, ..MAINLINE }, &[], LAZY1),
-    v("ldt-read-twice", Config { read_once: false, ..MAINLINE }, &[], &[("kernel_threads", 1), ("entries", 2), ("per_page", 2)]),
+    v("ldt-read-twice", Config { read_once: false, ..MAINLINE }, &[], &[("kernel_threads", 1), ("entries", 2)]),
     v("lazy-never-catches-up", Config { lazy: LazyFlush::Skip, ..MAINLINE }, &[], LAZY),
     v("destroyed-with-last-user", Config { exit_waits: false, ..MAINLINE }, &[], SMALL),
     v("first-entry-unmapped", Config { unmap_all: false, ..MAINLINE }, &[], BIG1),
