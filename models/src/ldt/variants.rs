@@ -64,6 +64,8 @@ pub const MAINLINE: Config = Config {
     switch_loads_ldtr: true,
     read_once: true,
     lazy: LazyFlush::CatchUp,
+    switch_compares_active: false,
+    exit_waits: true,
 };
 
 /// f55f0501cbf6 with the error path put right.
@@ -73,9 +75,11 @@ pub const POSTED: Config =
 type Sizes = &'static [(&'static str, u8)];
 const SMALL: Sizes = &[];
 const LAZY: Sizes = &[("kernel_threads", 1)];
+const LAZY1: Sizes = &[("kernel_threads", 1), ("writes", 1)];
 const LAZY3: Sizes = &[("kernel_threads", 1), ("writes", 3)];
 const THREE: Sizes = &[("writes", 3)];
-const BIG: Sizes = &[("entries", 2), ("pages", 4)];
+const BIG: Sizes = &[("entries", 3), ("pages", 4)];
+const BIG1: Sizes = &[("cpus", 1), ("threads", 1), ("entries", 3), ("pages", 4)];
 const CONTENDED: Sizes = &[("callers", 2)];
 
 const fn v(name: &'static str, config: Config, broken: &'static [&'static str], quick: Sizes) -> Variant<Config> {
@@ -93,13 +97,13 @@ const fn v(name: &'static str, config: Config, broken: &'static [&'static str], 
 
 #[rustfmt::skip]
 pub(super) const VARIANTS: &[Variant<Config>] = &[
-    v("mainline", MAINLINE, &[], LAZY3),
-    v("mainline-two-callers", MAINLINE, &[], CONTENDED),
-    v("mainline-two-entries", MAINLINE, &[], BIG),
+    v("mainline", MAINLINE, &[], &[("kernel_threads", 1), ("entries", 2)]),
+    v("mainline-two-callers", MAINLINE, &[], &[("callers", 2), ("writes", 3)]),
     v("mainline-lazy-interrupted", Config { lazy: LazyFlush::Leave, ..MAINLINE }, &[], LAZY),
+    v("unmapped-on-error", Config { tables: Tables::OneForEach, on_error: OnError::Unmap, ..MAINLINE }, &[], BIG1),
     v("posted", POSTED, &["no-mapped-free-page"], SMALL),
     v("posted-error-path", Config { tables: Tables::OneForEach, on_error: OnError::FreeOld, ..POSTED }, &["installed-ldt-alive"], SMALL),
-    v("posted-error-path-shared-table", Config { on_error: OnError::FreeOld, ..POSTED }, &["no-leak"], SMALL),
+    v("posted-error-path-shared-table", Config { on_error: OnError::FreeOld, order: Order::UNMAP, ..POSTED }, &["no-leak"], SMALL),
     v("unmap-no-flush", Config { order: Order::UNMAP_NO_FLUSH, ..MAINLINE }, &[], THREE),
     v("flush-at-map-only", Config { order: Order::FLUSH_AT_MAP, ..MAINLINE }, &[], THREE),
     v("single-slot", Config { slot: SlotChoice::Single, order: Order::FLUSH_AT_MAP, ..MAINLINE }, &[], SMALL),
@@ -107,30 +111,31 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
     v("free-before-ipi", Config { order: Order::FREE_BEFORE_IPI, ..MAINLINE }, &[], SMALL),
     v("unmap-before-ipi", Config { order: Order::UNMAP_BEFORE_IPI, ..MAINLINE }, &[], SMALL),
     v("ipi-no-wait", Config { wait: false, ..MAINLINE }, &[], SMALL),
-    v("active-mm-test-mm", Config { test: HandlerTest::TaskMm, ..MAINLINE }, &[], LAZY),
-    v("active-mm-test-active-mm", Config { test: HandlerTest::ActiveMm, lazy: LazyFlush::Leave, ..MAINLINE }, &[], LAZY3),
+    v("active-mm-test-mm", Config { test: HandlerTest::TaskMm, ..MAINLINE }, &[], LAZY1),
+    v("active-mm-test-active-mm", Config { test: HandlerTest::ActiveMm, lazy: LazyFlush::Leave, ..MAINLINE }, &[], LAZY1),
     v("in-place-edit", Config { in_place: true, ..MAINLINE }, &[], SMALL),
-    v("half-mapped-on-error", Config { tables: Tables::OneForEach, on_error: OnError::FreeNew, ..MAINLINE }, &[], BIG),
-    v("mainline-sparse-tables", Config { tables: Tables::OneForEach, ..MAINLINE }, &[], BIG),
-    v("unmapped-on-error", Config { tables: Tables::OneForEach, on_error: OnError::Unmap, ..MAINLINE }, &[], BIG),
+    v("half-mapped-on-error", Config { tables: Tables::OneForEach, on_error: OnError::FreeNew, ..MAINLINE }, &[], BIG1),
+    v("mainline-sparse-tables", Config { tables: Tables::OneForEach, ..MAINLINE }, &[], BIG1),
     v("mask-bit-after-page-table", Config { mask: MaskBit::AfterPageTable, ..MAINLINE }, &[], LAZY),
-    v("mask-bit-last", Config { mask: MaskBit::Last, ..MAINLINE }, &[], LAZY),
-    v("switch-without-ldtr", Config { switch_loads_ldtr: false, ..MAINLINE }, &[], LAZY),
+    v("mask-bit-last", Config { mask: MaskBit::Last, ..MAINLINE }, &[], LAZY1),
+    v("mask-bit-never", Config { mask: MaskBit::Never, ..MAINLINE }, &[], LAZY1),
+    v("switch-without-ldtr", Config { switch_loads_ldtr: false, ..MAINLINE }, &[], LAZY1),
+    v("switch-compares-active-mm", Config { switch_compares_active: true, lazy: LazyFlush::Leave, ..MAINLINE }, &[], LAZY1),
     v("ldt-read-twice", Config { read_once: false, ..MAINLINE }, &[], &[("kernel_threads", 1), ("entries", 2)]),
     v("lazy-never-catches-up", Config { lazy: LazyFlush::Skip, ..MAINLINE }, &[], LAZY),
-    v("first-entry-unmapped", Config { unmap_all: false, ..MAINLINE }, &[], BIG),
+    v("destroyed-with-last-user", Config { exit_waits: false, ..MAINLINE }, &[], SMALL),
+    v("first-entry-unmapped", Config { unmap_all: false, ..MAINLINE }, &[], BIG1),
     v("ipi-to-others-only", Config { own_cpu: false, ..MAINLINE }, &[], SMALL),
     v("no-usr-sem", Config { usr_sem: false, ..MAINLINE }, &[], CONTENDED),
     v("flush-before-clear", Config { order: Order::FLUSH_BEFORE_CLEAR, ..MAINLINE }, &[], SMALL),
     v("free-before-flush", Config { order: Order::FREE_BEFORE_FLUSH, ..MAINLINE }, &[], SMALL),
     v("slot-after-publish", Config { order: Order::SLOT_AFTER_PUBLISH, ..MAINLINE }, &[], SMALL),
     v("edit-after-publish", Config { order: Order::EDIT_AFTER_PUBLISH, ..MAINLINE }, &[], SMALL),
-    v("map-after-publish", Config { order: Order::MAP_AFTER_PUBLISH, ..MAINLINE }, &[], SMALL),
     v("not-shown", Config { order: Order::NOT_SHOWN, ..MAINLINE }, &[], SMALL),
     v("unlock-before-ipi", Config { order: Order::UNLOCK_BEFORE_IPI, ..MAINLINE }, &[], CONTENDED),
     v("no-context-lock", Config { order: Order::NO_LOCK, ..MAINLINE }, &[], CONTENDED),
-    v("context-lock-kept", Config { order: Order::LOCK_KEPT, ..MAINLINE }, &[], CONTENDED),
+    v("context-lock-kept", Config { order: Order::LOCK_KEPT, ..MAINLINE }, &[], SMALL),
     v("ipi-before-publish", Config { order: Order::IPI_BEFORE_PUBLISH, ..MAINLINE }, &[], SMALL),
     v("struct-not-freed", Config { order: Order::STRUCT_NOT_FREED, ..MAINLINE }, &[], SMALL),
-    v("no-copy", Config { order: Order::NO_COPY, ..MAINLINE }, &[], BIG),
+    v("no-copy", Config { order: Order::NO_COPY, ..MAINLINE }, &[], BIG1),
 ];
