@@ -517,8 +517,6 @@ pub struct Config {
     pub hint: Hint,
     /// How the device is told to work.
     pub doorbell: Doorbell,
-    /// An area belongs to whoever frees it (A3).
-    pub owned: bool,
 }
 
 /// Where a flush goes when it does not go to the next act.
@@ -612,11 +610,11 @@ impl Machine for IommuFlush {
     const MECHANISM: &'static str = "iommu-flush";
     const VARIANTS: &'static [Variant<Config>] = variants::VARIANTS;
     const PARAMETERS: &'static [Parameter] = &[
-        Parameter { name: "flushers", says: "CPUs that change kernel mappings", min: 1, max: 2, quick: 1, deep: 2 },
+        Parameter { name: "flushers", says: "CPUs that change kernel mappings", min: 1, max: 2, quick: 1, deep: 1 },
         Parameter { name: "binders", says: "threads that bind and unbind", min: 1, max: 2, quick: 1, deep: 1 },
         Parameter { name: "areas", says: "areas with a page table and a data page", min: 1, max: 2, quick: 1, deep: 2 },
         Parameter { name: "iommus", says: "IOMMUs, each with a device", min: 1, max: 2, quick: 1, deep: 1 },
-        Parameter { name: "binds", says: "binds before the run ends", min: 1, max: 3, quick: 2, deep: 1 },
+        Parameter { name: "binds", says: "binds before the run ends", min: 1, max: 3, quick: 2, deep: 2 },
     ];
     const PROPERTIES: &'static [Property<Self>] = properties::PROPERTIES;
     const KINDS: &'static [StepKind] = view::KINDS;

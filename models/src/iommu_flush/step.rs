@@ -167,7 +167,7 @@ fn begin(machine: &IommuFlush, state: &State, flusher: usize, area: u8, level: L
         Level::Data => state.hardware.pte.has(area),
         Level::Table => state.hardware.pmd.has(area) && !state.hardware.pte.has(area),
     };
-    let taken = machine.config.owned && state.flushers.iter().any(|other| other.at != IDLE && other.area == area);
+    let taken = state.flushers.iter().any(|other| other.at != IDLE && other.area == area);
     if !mapped || taken || state.flushers[flusher].at != IDLE {
         return None;
     }

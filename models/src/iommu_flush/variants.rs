@@ -48,7 +48,6 @@ const RCU: Config = Config {
     pasids: Pasids::SystemWide,
     hint: Hint::Never,
     doorbell: Doorbell::Direct,
-    owned: true,
 };
 
 #[rustfmt::skip] // The flush as in RCU, with one act more.
@@ -127,6 +126,13 @@ const FLUSH_AFTER_FREE: &[Act] = &[
     F1ReadLock, F2ReadPointer, F3TestAndCall,
     C1ReadPasidData, C2Submit, C3Wait, C4Return,
     F4ReadUnlock,
+];
+#[rustfmt::skip] // The flush as in RCU, with F6 twice.
+const FLUSH_FREEING_TWICE: &[Act] = &[
+    F0ClearEntry, FullBarrier,
+    F1ReadLock, F2ReadPointer, F3TestAndCall,
+    C1ReadPasidData, C2Submit, C3Wait, C4Return,
+    F4ReadUnlock, F5FlushCpus, F6FreePage, F6FreePage,
 ];
 #[rustfmt::skip] // The flush as in RCU, with F0 behind the call.
 const FLUSH_BEFORE_CLEAR: &[Act] = &[
@@ -306,6 +312,7 @@ const fn variant(
 pub(super) const VARIANTS: &[Variant<Config>] = &[
     Variant {
         quick: &[("areas", 2), ("binds", 1)],
+        deep: &[("flushers", 2), ("binds", 1)],
         ..variant(
             "rcu",
             "The intended code: the pointer is published and cleared under RCU, with a grace period before the data \
@@ -550,7 +557,8 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         .without(&["flush-without-user-does-not-call"]),
     ),
     Variant {
-        quick: &[("iommus", 2), ("binds", 2)],
+        quick: &[("iommus", 2)],
+        deep: &[("iommus", 2), ("areas", 1)],
         ..variant(
             "per-iommu-pasid",
             "Each IOMMU has a kernel PASID of its own, and the published function flushes the first IOMMU.",
@@ -560,8 +568,8 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
     },
     Variant {
-        quick: &[("iommus", 2), ("binders", 2), ("binds", 2)],
-        deep: &[("iommus", 2), ("binders", 2), ("binds", 2), ("flushers", 1), ("areas", 1)],
+        quick: &[("iommus", 2)],
+        deep: &[("iommus", 2), ("binders", 2), ("areas", 1)],
         ..variant(
             "system-wide-pasid",
             "One kernel PASID for all IOMMUs; its users are known to the published function, which flushes each.",
@@ -761,18 +769,11 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "With one IOMMU nothing worse comes of it; with two, no unbind would be the last any more.",
         ),
     ),
-    Variant {
-        quick: &[("flushers", 2), ("binds", 1)],
-        deep: &[("areas", 1), ("binds", 2)],
-        ..variant(
-            "unowned-area",
-            "Two CPUs may free the same area: nothing makes it belong to one of them.",
-            "kverdict: a one-line change of the form that holds, here of its assumption A3",
-            Config { owned: false, ..RCU },
-            Expect::broken(
-                &["frees-only-its-own"],
-                "Both find the entry present while its clearing is in a store buffer, and both free the page.",
-            ),
-        )
-    },
+    variant(
+        "freed-twice",
+        "The page is freed twice.",
+        OWN,
+        Config { flush: FLUSH_FREEING_TWICE, ..RCU },
+        Expect::broken(&["frees-only-its-own"], "The second time it may belong to somebody else already."),
+    ),
 ];

@@ -192,6 +192,14 @@ const OWN_CONFIGURATION: &str = "kverdict: the form that holds, where it might n
 
 /// The verdicts of a page that is freed under a device.
 const STALE: &[&str] = &["no-stale-iotlb", "no-device-use-of-reused-page", "caches-match-page-tables"];
+/// Witnesses of a device, which the variants about the queue alone do without.
+const NO_DEVICE: &[&str] = &[
+    "worker-removes-an-upper-entry",
+    "worker-catches-a-walk",
+    "walk-reaches-a-kernel-leaf",
+    "worker-waits-for-bind",
+    "free-overlaps-bind",
+];
 /// Witnesses of the work item.
 const NO_ITEM: &[&str] = &["worker-waits-for-bind", "free-overlaps-bind"];
 
@@ -209,6 +217,7 @@ const fn variant(
 pub(super) const VARIANTS: &[Variant<Config>] = &[
     Variant {
         quick: &[("areas", 2), ("binds", 1)],
+        deep: &[("binds", 2)],
         ..variant(
             "deferred-free",
             "Freed page-table pages are queued under a lock; a worker takes the queue, takes the SVA mutex, flushes \
@@ -263,13 +272,16 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         Expect::broken(&["no-sleep-in-atomic"], "A caller that holds a spinlock sleeps. Nothing else is wrong with it.")
             .without(NO_ITEM),
     ),
-    variant(
+    Variant {
+        quick: &[("areas", 2), ("binds", 1)],
+        ..variant(
         "flush-before-splice",
         "The work item flushes first, and then takes the lock and frees what is in the queue.",
         SKETCH,
         Config { item: ITEM_FLUSHING_FIRST, ..DEFERRED },
         Expect::broken(STALE, "A page that is queued between the flush and the lock is freed without a flush."),
-    ),
+    )
+    },
     variant(
         "free-before-flush",
         "The work item frees the pages before it flushes.",
@@ -282,7 +294,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         "The work item reads and flushes the list without the mutex.",
         OWN,
         Config { item: ITEM_WITHOUT_MUTEX, ..DEFERRED },
-        Expect::broken(STALE, "It finds nobody bound while bind has attached the device and not yet listed the mm."),
+        Expect::broken(&["no-stale-iotlb", "no-device-use-of-reused-page", "caches-match-page-tables", "no-use-of-freed-domain"], "It finds nobody bound while bind has attached the device and not yet listed the mm.").without(&["worker-waits-for-bind"]),
     ),
     variant(
         "mutex-dropped-before-flush",
@@ -298,20 +310,26 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         Config { item: ITEM_LOOKING_FIRST, ..DEFERRED },
         Expect::broken(STALE, "It finds nobody bound while bind has attached the device and not yet noted it."),
     ),
-    variant(
+    Variant {
+        quick: &[("areas", 2), ("binds", 0)],
+        ..variant(
         "splice-unlocked",
         "The work item takes the queue without its lock.",
         OWN,
         Config { item: ITEM_UNLOCKED, ..DEFERRED },
-        Expect::broken(&["no-page-lost"], "A page that is queued between reading and emptying the queue is lost."),
-    ),
-    variant(
+        Expect::broken(&["no-page-lost", "frees-only-its-own", "finished-means-clean"], "A page that is queued between reading and emptying the queue is lost.").without(NO_DEVICE),
+    )
+    },
+    Variant {
+        quick: &[("areas", 2), ("binds", 0)],
+        ..variant(
         "queue-unlocked",
         "A freer queues its page without the lock.",
         OWN,
         Config { free_table: QUEUE_UNLOCKED, ..DEFERRED },
-        Expect::broken(&["no-page-lost"], "What it read of the queue is out of date when it writes."),
-    ),
+        Expect::broken(&["no-page-lost", "frees-only-its-own", "finished-means-clean"], "What it read of the queue is out of date when it writes.").without(NO_DEVICE),
+    )
+    },
     variant(
         "schedule-before-queue",
         "A freer schedules the work before it queues its page.",
@@ -319,19 +337,22 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         Config { free_table: QUEUE_SCHEDULING_FIRST, ..DEFERRED },
         Expect::broken(&["finished-means-clean"], "The item finds the queue empty, and nothing starts it again."),
     ),
-    variant(
+    Variant {
+        quick: &[("areas", 2), ("binds", 0)],
+        ..variant(
         "item-started-late",
         "The work item counts as scheduled until it has taken the queue.",
         "kverdict: a work queue that clears the pending bit late",
         Config { item: ITEM_STARTED_LAST, ..DEFERRED },
-        Expect::broken(&["finished-means-clean"], "Scheduling it again in between has no effect, and a page stays queued."),
-    ),
+        Expect::broken(&["finished-means-clean"], "Scheduling it again in between has no effect, and a page stays queued.").without(NO_DEVICE),
+    )
+    },
     variant(
         "queue-before-clear",
         "A freer queues the page before it clears the entry.",
         OWN,
         Config { free_table: QUEUE_BEFORE_CLEAR, ..DEFERRED },
-        Expect::broken(STALE, "The worker frees a page that is still linked."),
+        Expect::broken(&["no-stale-iotlb", "no-device-use-of-reused-page", "caches-match-page-tables", "no-stale-cpu-tlb", "mapped-pages-are-alive"], "The worker frees a page that is still linked."),
     ),
     variant(
         "queue-lock-kept",
@@ -348,14 +369,14 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         "A freer queues the page and frees it at once as well.",
         OWN,
         Config { free_table: QUEUE_AND_FREE, ..DEFERRED },
-        Expect::broken(STALE, "The page is freed twice."),
+        Expect::broken(&["no-stale-iotlb", "no-device-use-of-reused-page", "frees-only-its-own"], "The page is freed twice."),
     ),
     variant(
         "attach-before-mutex",
         "Bind attaches the device before it takes the mutex.",
         OWN,
         Config { bind: BIND_ATTACHING_FIRST, ..DEFERRED },
-        Expect::broken(STALE, "The worker finds nobody bound while the device walks."),
+        Expect::broken(&["no-stale-iotlb", "no-device-use-of-reused-page", "caches-match-page-tables", "walkable-means-listed"], "The worker finds nobody bound while the device walks."),
     ),
     variant(
         "list-before-attach",
@@ -369,7 +390,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         "Bind lists the mm and does not note that somebody is bound.",
         OWN,
         Config { bind: BIND_WITHOUT_NOTE, ..DEFERRED },
-        Expect::broken(STALE, "The worker finds nobody bound."),
+        Expect::broken(&["no-stale-iotlb", "no-device-use-of-reused-page", "caches-match-page-tables", "walkable-means-listed", "list-follows-bindings"], "The worker finds nobody bound.").without(&["worker-removes-an-upper-entry", "worker-catches-a-walk"]),
     ),
     variant(
         "unlist-before-drain",
@@ -390,7 +411,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         "Unbind clears the PASID entry and takes the mm off the list, and does not drain the IOMMU.",
         OWN,
         Config { unbind: UNBIND_WITHOUT_DRAIN, ..DEFERRED },
-        Expect::broken(STALE, "The IOMMU keeps its caches, and nobody flushes them any more."),
+        Expect::broken(&["no-stale-iotlb", "no-device-use-of-reused-page", "caches-match-page-tables", "unbound-means-drained", "finished-means-clean"], "The IOMMU keeps its caches, and nobody flushes them any more."),
     ),
     variant(
         "domain-freed-before-unlisting",
@@ -423,6 +444,6 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         "A freer queues the page without a flush of the CPUs.",
         OWN,
         Config { free_table: QUEUE_WITHOUT_CPUS, ..DEFERRED },
-        Expect::broken(&["no-stale-cpu-tlb"], "A CPU reaches the page that is freed."),
+        Expect::broken(&["no-stale-cpu-tlb", "caches-match-page-tables", "finished-means-clean"], "A CPU reaches the page that is freed."),
     ),
 ];

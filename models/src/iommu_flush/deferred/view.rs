@@ -46,6 +46,8 @@ pub(super) const KINDS: &[StepKind] = &[
     StepKind::new("M3FillCpuTlb", "A CPU caches the entries of an area.", "the CPU"),
 ];
 
+const SUBMIT: usize = 13;
+const WAIT: usize = 14;
 const D1: usize = 23;
 const D6: usize = 27;
 
@@ -94,15 +96,20 @@ pub(super) fn kind(machine: &DeferredFree, step: Step) -> usize {
 }
 
 /// A kind is used if some list of acts that this variant runs contains it. The item runs only if it is
-/// scheduled. `D4` is no kind of its own: with user privilege no walk of a kernel area gets that far, unless
+/// scheduled, and without a bind there is nothing to flush. `D4` is no kind of its own: with user privilege no walk of a kernel area gets that far, unless
 /// what it reads is no page table any more.
 pub(super) fn kind_is_used(machine: &DeferredFree, kind: usize) -> bool {
     let contains = |work| machine.acts(work).iter().any(|act| kind_of(*act) == kind);
     let schedules = machine.acts(Work::FreeTable).contains(&Act::Q5ScheduleWork);
+    let binds = machine.binds > 0;
     match kind {
-        D1.. => true,
+        SUBMIT | WAIT | D6 if !binds => false,
+        D1..D6 => binds,
+        D6.. => true,
         _ => {
-            [Work::FreeData, Work::FreeTable, Work::Bind, Work::Unbind].into_iter().any(contains)
+            contains(Work::FreeData)
+                || contains(Work::FreeTable)
+                || binds && (contains(Work::Bind) || contains(Work::Unbind))
                 || schedules && contains(Work::Item)
         }
     }
