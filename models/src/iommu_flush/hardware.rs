@@ -8,10 +8,11 @@
 //! ```
 //! # Assumptions
 //! - H1: an area is only ever mapped by its own two frames, and nothing is mapped during a run, so a cached
-//!   entry needs one bit. A mapping that appears needs no flush: non-present entries are not cached.
+//!   entry needs one bit. A mapping that appears needs no flush: non-present entries are not cached. A freed
+//!   page goes to somebody else, who may also use it as a page table: for the old area he is somebody else.
 //! - H2: an IOMMU executes an invalidation in one step: the entries go, and a walk that already read one of
-//!   the entries concerned is thrown away. The VT-d specification demands that of hardware; hardware that
-//!   completes an invalidation and afterwards caches an older translation would break every variant.
+//!   the entries concerned is thrown away. Hardware that reports an invalidation as complete and afterwards
+//!   caches an older translation would break every variant, so nothing can be said about it here.
 //! - H3: requests of different CPUs are executed in any order. A real queue is first in, first out, so this
 //!   allows more than the hardware does. Submitting is one step: the queue's spinlock is not modelled.
 //! - H4: an IOMMU has one walker and one device. A second walker would add walks in progress, and every

@@ -45,15 +45,17 @@
 //!   later are not waited for. Nothing is assumed about the stores of readers.
 //! - A6: who calls bind and unbind behaves: one call for an IOMMU at a time, unbind only what is bound.
 //! - A7: a CPU that calls null, or an address made of code bytes, stops the machine.
-//! - A8: without the declaration of the pointer there is nothing to publish to, and the driver refuses a
+//! - A8: text and data come with the first bind and go with the last unbind, unless the variant says that they
+//!   stay: no driver could unload earlier, and one that unloads later does less harm.
+//! - A9: without the declaration of the pointer there is nothing to publish to, and the driver refuses a
 //!   kernel PASID. A driver that grants it all the same is the variant `unhooked` of the second machine.
 //!
 //! The assumptions about the IOMMU and the page tables stand in [`hardware`].
 //!
 //! # Bounds
 //! Up to 2 flushers, 2 binders, 2 areas and 2 IOMMUs; each area is unmapped and its page-table page freed once;
-//! up to 3 binds; 3 stores in a buffer, one more than any CPU issues between two acts that wait for them,
-//! except in a first bind, which issues exactly 3.
+//! up to 3 binds. A store buffer has 3 places: the first bind issues 3 stores between two acts that wait for
+//! them, 4 with an ordered doorbell (which then waits for a place), everybody else fewer.
 
 pub mod deferred;
 pub mod hardware;
@@ -596,7 +598,7 @@ impl IommuFlush {
         }
     }
 
-    /// Whether a driver may have a kernel PASID at all (A8).
+    /// Whether a driver may have a kernel PASID at all (A9).
     pub const fn grants_kernel_pasids(&self) -> bool {
         self.config.declared
     }

@@ -628,3 +628,88 @@ fn swap_areas(mut state: State) -> State {
 }
 
 const _: () = assert!(AREAS_MAX == 2 && IOMMUS_MAX == 2 && FLUSHERS_MAX == 2 && BINDERS_MAX == 2);
+
+#[cfg(test)]
+mod tests {
+    use super::super::variants::VARIANTS;
+    use super::*;
+    use crate::machine::{Machine, Size};
+
+    fn machine(name: &str) -> IommuFlush {
+        let variant = VARIANTS.iter().find(|variant| variant.name == name).unwrap();
+        IommuFlush::new(variant.config, Size::quick(IommuFlush::PARAMETERS, variant))
+    }
+
+    fn run(machine: &IommuFlush, steps: &[Step]) -> State {
+        steps.iter().fold(machine.initial_states()[0], |state, step| {
+            machine.step(&state, *step).unwrap_or_else(|| panic!("{step:?} is not possible in {state:#?}"))
+        })
+    }
+
+    const BINDER: u8 = FLUSHERS_MAX as u8;
+    const FREE_DATA: Step = Step::Begin { flusher: 0, area: 0, level: Level::Data };
+    const BIND: Step = Step::Bind { binder: 0, iommu: 0 };
+
+    fn binder(act: Act) -> Step {
+        Step::Go { thread: BINDER, act }
+    }
+
+    #[test]
+    fn a_buffer_is_first_in_first_out_and_has_an_end() {
+        let empty = Buffer([Store::None; BUFFER]);
+        let two = empty.with(Store::Publish).unwrap().with(Store::Retract).unwrap();
+        assert_eq!(two.0[0], Store::Publish);
+        assert_eq!(two.without_oldest().0[0], Store::Retract);
+        assert!(two.without_oldest().without_oldest().is_empty());
+        assert_eq!(two.with(Store::AddUser(0)).unwrap().with(Store::AddUser(1)), None);
+    }
+
+    #[test]
+    fn a_cpu_sees_its_own_stores_and_others_do_not() {
+        let machine = machine("no-barrier");
+        let acts = [Act::B1SetUpPasid, Act::B2AddUser, Act::B2Publish].map(binder);
+        let state = run(&machine, &[[Step::K0Build, BIND].as_slice(), &acts].concat());
+        assert!(load_pointer(&state, BINDER as usize) && load_users(&state, BINDER as usize).has(0));
+        assert!(!load_pointer(&state, 0) && load_users(&state, 0).is_empty());
+    }
+
+    #[test]
+    fn the_barrier_waits_for_the_store_buffer() {
+        let machine = machine("rcu");
+        let cleared = run(&machine, &[Step::K0Build, FREE_DATA]);
+        let barrier = Step::Go { thread: 0, act: Act::FullBarrier };
+        assert_eq!(machine.step(&cleared, barrier), None);
+        assert!(cleared.hardware.pte.has(0));
+        let visible = machine.step(&cleared, Step::M1DrainStore { cpu: 0 }).unwrap();
+        assert!(!visible.hardware.pte.has(0));
+        assert!(machine.step(&visible, barrier).is_some());
+    }
+
+    #[test]
+    fn the_readers_are_the_flushers_inside_a_section() {
+        let mut state = run(&machine("rcu"), &[Step::K0Build]);
+        assert_eq!(readers(&state), Set::EMPTY);
+        state.flushers[1].rcu = 1;
+        assert_eq!(readers(&state), Set::of(1));
+    }
+
+    #[test]
+    fn on_up_nobody_runs_while_a_flusher_is_in_an_rcu_section() {
+        let machine = machine("rcu-on-up");
+        let acts = [Act::FullBarrier, Act::F1ReadLock].map(|act| Step::Go { thread: 0, act });
+        let drain = Step::M1DrainStore { cpu: 0 };
+        let state = run(&machine, &[[Step::K0Build, FREE_DATA, drain].as_slice(), &acts].concat());
+        assert_eq!(machine.step(&state, BIND), None);
+    }
+
+    #[test]
+    fn states_that_differ_in_names_have_one_representative() {
+        let variant = &VARIANTS[0];
+        let size = Size::quick(IommuFlush::PARAMETERS, variant);
+        let size = size.with(IommuFlush::PARAMETERS, "flushers", 2).unwrap();
+        let machine = IommuFlush::new(variant.config, size);
+        let begin = |flusher, area| run(&machine, &[Step::K0Build, Step::Begin { flusher, area, level: Level::Data }]);
+        let all = [begin(0, 0), begin(0, 1), begin(1, 0), begin(1, 1)].map(|state| machine.canonical(&state));
+        assert!(all.iter().all(|state| *state == all[0]));
+    }
+}

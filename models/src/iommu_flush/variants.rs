@@ -432,7 +432,9 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         Expect::holds("Nothing is freed, so a late call finds function and data in place and nothing to do.")
             .without(NO_GRACE_PERIOD),
     ),
-    variant(
+    Variant {
+        compare_with: "no-rcu-builtin",
+        ..variant(
         "no-rcu-builtin-frees-data",
         "The same, and the last unbind frees the PASID data that the function reads.",
         MAIL_WITHOUT_RCU,
@@ -442,7 +444,8 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "That the text stays does not help: a late call reads the freed data.",
         )
         .without(NO_GRACE_PERIOD),
-    ),
+    )
+    },
     variant(
         "users-check",
         "In place of the pointer, an inline test whether the kernel PASID has users; the function is built in and \
@@ -451,13 +454,16 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         USERS_CHECK,
         Expect::holds("The count of users takes the part of the pointer; it needs the same barriers and the same RCU."),
     ),
-    variant(
+    Variant {
+        compare_with: "users-check",
+        ..variant(
         "users-check-unordered",
         "The same test without barriers, neither in the flush nor in bind.",
         "Joerg Roedel, October 2015, as answered in the same mail",
         Config { flush: FLUSH_WITHOUT_BARRIER, bind: BIND_ENABLING_BEFORE_NOTING, ..USERS_CHECK },
         Expect::broken(STALE_AND_UNPUBLISHED, "A flusher sees no users while a device already walks."),
-    ),
+    )
+    },
     variant(
         "no-barrier",
         "No full barrier, neither between clearing the entry and reading the pointer nor between publishing and \

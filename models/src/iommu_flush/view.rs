@@ -1,7 +1,7 @@
 //! What a person reads of [`IommuFlush`]: kinds of steps, lanes, sentences and tables.
 
 use super::hardware::{frame_of, DeviceAct, Hardware, Level, Request, Set, Use, Walk};
-use super::{Act, Binder, Buffer, Build, Flusher, IommuFlush, Kernel, State, Step, FLUSHERS_MAX, IDLE, NOBODY, OOPS};
+use super::{Act, Binder, Buffer, Flusher, IommuFlush, Kernel, State, Step, FLUSHERS_MAX, IDLE, NOBODY, OOPS};
 use super::{Store, Target, Tested};
 use crate::machine::{Panel, StepKind};
 

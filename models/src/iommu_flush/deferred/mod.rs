@@ -25,9 +25,10 @@
 //!                             W5  free the pages, one by one
 //! ```
 //! # Assumptions
-//! - A1: memory is sequentially consistent. Every shared variable is changed under a lock, and `F5` and the
-//!   locked instruction of `Q1` make the store of `F0` visible; so no store of the form that holds can be seen
-//!   late. A variant that leaves a lock out loses its accesses to a race, which sequential consistency shows.
+//! - A1: memory is sequentially consistent. The queue, the list and the notes are changed under a lock, the
+//!   pending bit of the work item by an atomic instruction, and `F5` and the locked instruction of `Q1` make the
+//!   store of `F0` visible before the page is queued; so in the form that holds no store is seen too late. Of a
+//!   variant without a lock this shows the races, not what a store buffer would add to them.
 //! - A2: a device uses the PASID of a process, with user privilege: a walk goes down the kernel's half of the
 //!   page tables and fails at the leaf. Data pages are therefore freed without an IOMMU flush.
 //!   `deferred-free-kernel-pasid` drops this assumption.
@@ -36,7 +37,8 @@
 //! - A4: each mm is bound to one device, and each device has an IOMMU of its own. Two devices of one mm would
 //!   share a list entry.
 //! - A5: who calls bind and unbind behaves, and has stopped the device before it unbinds.
-//! - A6: a worker runs one work item at a time; scheduling an item that is pending does nothing.
+//! - A6: the worker frees the pages of its list in the order of their areas. All of them were flushed together.
+//! - A7: a worker runs one work item at a time; scheduling an item that is pending does nothing.
 //!
 //! The assumptions about the IOMMU and the page tables stand in [`super::hardware`].
 //!

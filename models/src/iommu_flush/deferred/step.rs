@@ -305,3 +305,52 @@ fn swap_threads(state: &mut State, first: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::variants::VARIANTS;
+    use super::*;
+    use crate::machine::{Machine, Size};
+
+    fn machine() -> DeferredFree {
+        DeferredFree::new(VARIANTS[0].config, Size::quick(DeferredFree::PARAMETERS, &VARIANTS[0]))
+    }
+
+    #[test]
+    fn a_queued_page_is_freed_by_the_worker() {
+        let machine = machine();
+        let mut state = machine.initial_states()[0];
+        state.hardware.pte = state.hardware.pte.without(0);
+        let mut state = begin(&machine, &state, 0, Work::FreeTable, 0).unwrap();
+        while state.threads[0].at != IDLE {
+            state = go(&machine, &state, 0).unwrap();
+        }
+        assert!(state.scheduled && state.queue == Set::of(0));
+        state = begin(&machine, &state, WORKER, Work::Item, 0).unwrap();
+        while state.threads[WORKER].at != IDLE {
+            assert_eq!(state.hardware.use_of(0, Level::Table), Use::Table);
+            state = go(&machine, &state, WORKER).unwrap();
+        }
+        assert!(state.queue.is_empty() && !state.scheduled);
+        assert_eq!(state.hardware.use_of(0, Level::Table), Use::Free);
+    }
+
+    #[test]
+    fn a_worker_with_nothing_to_flush_releases_the_mutex_it_holds() {
+        let acts = machine().acts(Work::Item);
+        assert_eq!(acts[place_without_flush(acts, true) as usize], Act::MutexUnlock);
+        assert_eq!(acts[place_without_flush(acts, false) as usize], Act::W5FreeOne);
+    }
+
+    #[test]
+    fn the_mutex_of_one_thread_puts_the_other_to_sleep() {
+        let machine = machine();
+        let mut state = begin(&machine, &machine.initial_states()[0], WORKER + 1, Work::Bind, 0).unwrap();
+        assert_eq!(state.mutex as usize, WORKER + 1);
+        let lock = machine.acts(Work::Item).iter().position(|act| *act == Act::MutexLock).unwrap();
+        state.threads[WORKER] = Thread { at: lock as u8, ..Thread::IDLE };
+        let asleep = go(&machine, &state, WORKER).unwrap();
+        assert!(asleep.threads[WORKER].asleep);
+        assert_eq!(go(&machine, &asleep, WORKER), None);
+    }
+}
