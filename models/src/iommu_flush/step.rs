@@ -283,13 +283,14 @@ fn flush(machine: &IommuFlush, state: &State, flusher: usize) -> Option<State> {
             if me.request.progress == Progress::Pending {
                 return None;
             }
-            me.request = Request::new(me.todo.first(), Set::of(me.area), scope(machine, me.level));
+            let iommu = me.todo.first();
+            me.todo = me.todo.without(iommu);
+            me.request = Request::new(iommu, Set::of(me.area), scope(machine, me.level));
         }
         Act::C3Wait => {
             if me.request.progress != Progress::Done {
                 return None;
             }
-            me.todo = me.todo.without(me.request.iommu);
             me.request = Request::UNUSED;
             if !me.todo.is_empty() {
                 to = places.submit;

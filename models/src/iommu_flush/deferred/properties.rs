@@ -141,7 +141,8 @@ fn no_use_of_freed_domain(machine: &DeferredFree, state: &State) -> bool {
     state.threads.iter().all(|thread| {
         let used = match (next_act(machine, thread), thread.work) {
             (Some(Act::C2Submit | Act::C3Wait), Work::Unbind) => Set::of(thread.subject),
-            (Some(Act::C2Submit | Act::C3Wait), _) => thread.todo,
+            (Some(Act::C2Submit), _) => thread.todo,
+            (Some(Act::C3Wait), _) => thread.todo.with(thread.request.iommu),
             (Some(Act::B2List | Act::U2Unlist | Act::U1ClearEntry | Act::U4FreeDomain), _) => Set::of(thread.subject),
             _ => Set::EMPTY,
         };

@@ -138,13 +138,16 @@ fn go(machine: &DeferredFree, state: &State, thread: usize) -> Option<State> {
                 _ => state.listed,
             };
         }
-        Act::C2Submit if me.todo.is_empty() && me.work != Work::Unbind => to = place_behind(acts, Act::C3Wait),
-        Act::C2Submit => me.request = request(machine, me),
+        Act::C2Submit if me.work == Work::Unbind => me.request = request(machine, me),
+        Act::C2Submit if me.todo.is_empty() => to = place_behind(acts, Act::C3Wait),
+        Act::C2Submit => {
+            me.request = request(machine, me);
+            me.todo = me.todo.without(me.todo.first());
+        }
         Act::C3Wait => {
             if me.request.progress != Progress::Done {
                 return None;
             }
-            me.todo = me.todo.without(me.request.iommu);
             me.request = Request::UNUSED;
             if !me.todo.is_empty() {
                 to = place_behind(acts, Act::C2Submit) - 1;
