@@ -4,5 +4,6 @@
 //! time, no randomness and, by default, no dependency, so that Kani and an older compiler can build it.
 
 pub mod machine;
+pub mod pkeys;
 #[cfg(feature = "stateright")]
 pub mod stateright;
