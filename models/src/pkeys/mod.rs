@@ -384,13 +384,13 @@ impl Outcome {
     }
 }
 
-/// Ghost: what properties must know about the past of a call. Cleared when it returns.
+/// Ghost: what properties must know about the past of a thread's call. All but PKRU is cleared when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ghost {
     /// The bits of the map that the call's own stores have turned.
     pub turned: KeySet,
-    /// PKRU when the call began.
-    pub pkru_before: Pkru,
+    /// PKRU as the thread last saw it in user code.
+    pub pkru_known: Pkru,
     /// At some instant of the call so far, success would have been the right answer.
     pub could_succeed: bool,
     /// At some instant of the call so far, refusal would have been the right answer.
@@ -430,6 +430,12 @@ pub struct Thread {
 }
 
 impl Thread {
+    /// A thread in user code with this PKRU.
+    #[must_use]
+    pub const fn user(calls_left: u8, pkru: Pkru) -> Self {
+        let ghost = Ghost { pkru_known: pkru, ..Self::ABSENT.ghost };
+        Self { pc: Pc::User, calls_left, pkru, ghost, ..Self::ABSENT }
+    }
     /// No thread.
     pub const ABSENT: Self = Self {
         pc: Pc::Absent,
@@ -442,7 +448,7 @@ impl Thread {
         pkru: Pkru(0),
         ghost: Ghost {
             turned: KeySet::EMPTY,
-            pkru_before: Pkru(0),
+            pkru_known: Pkru(0),
             could_succeed: false,
             could_fail: false,
             was_granted: false,

@@ -262,21 +262,24 @@ fn calls_change_only_their_key(m: &Pkeys, s: &State) -> bool {
     })
 }
 
+/// A call changes PKRU as its result says, and between calls nobody does.
 fn rights_as_asked(_: &Pkeys, s: &State) -> bool {
-    finished(s).all(|(slot, t)| {
-        let before = t.ghost.pkru_before;
-        let execute_only = s.mms[mm_of(slot)].execute_only;
-        match (t.request, t.outcome) {
-            (Request::Alloc, Outcome::GotKey(key)) => t.pkru == before.with(key, Rights::DENY_WRITE),
-            (Request::Set(key), Outcome::Done) => t.pkru == before.with(key, Rights::ALLOW),
-            (Request::Get(key), Outcome::GotRights(rights)) => t.pkru == before && rights == before.rights(key),
-            (Request::Mprotect { prot: Prot::ExecOnly, key: Key::NONE, .. }, Outcome::Done) => {
-                let denied = execute_only != Key::NONE && t.pkru == before.with(execute_only, Rights::DENY_ACCESS);
-                t.pkru == before || denied
+    let known = s.threads.iter().all(|t| t.pc != Pc::User || t.pkru == t.ghost.pkru_known);
+    known
+        && finished(s).all(|(slot, t)| {
+            let before = t.ghost.pkru_known;
+            let execute_only = s.mms[mm_of(slot)].execute_only;
+            match (t.request, t.outcome) {
+                (Request::Alloc, Outcome::GotKey(key)) => t.pkru == before.with(key, Rights::DENY_WRITE),
+                (Request::Set(key), Outcome::Done) => t.pkru == before.with(key, Rights::ALLOW),
+                (Request::Get(key), Outcome::GotRights(rights)) => t.pkru == before && rights == before.rights(key),
+                (Request::Mprotect { prot: Prot::ExecOnly, key: Key::NONE, .. }, Outcome::Done) => {
+                    let denied = execute_only != Key::NONE && t.pkru == before.with(execute_only, Rights::DENY_ACCESS);
+                    t.pkru == before || denied
+                }
+                _ => t.pkru == before,
             }
-            _ => t.pkru == before,
-        }
-    })
+        })
 }
 
 /// Before the mapping is written, the key is the one that the call should give it; afterwards, it has it.

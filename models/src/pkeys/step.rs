@@ -177,7 +177,7 @@ impl Pkeys {
     pub(super) fn initial_state(&self) -> State {
         let mut threads = [Thread::ABSENT; THREADS_MAX];
         for thread in &mut threads[..self.threads as usize] {
-            *thread = Thread { pc: Pc::User, calls_left: self.calls, pkru: Pkru::initial(self.keys), ..Thread::ABSENT };
+            *thread = Thread::user(self.calls, Pkru::initial(self.keys));
         }
         State { threads, mms: [Mm::NEW, Mm::GONE] }
     }
@@ -303,6 +303,7 @@ impl Pkeys {
                 }
                 next.threads[slot].calls_left -= 1;
                 next.threads[slot].pkru = thread.pkru.with(key, Rights::ALLOW);
+                next.threads[slot].ghost.pkru_known = next.threads[slot].pkru;
             }
             Action::U4Exit => {
                 if thread.pc != Pc::User || state.mms[mm_of(slot)].mmap_sem.writers != Slots::NOBODY {
@@ -336,7 +337,6 @@ impl Pkeys {
     fn begin(&self, thread: &mut Thread, request: Request) {
         thread.calls_left -= 1;
         thread.request = request;
-        thread.ghost.pkru_before = thread.pkru;
         thread.pc = if self.hold_of(request) == Hold::No { self.first_after_lock(request) } else { Pc::Lock };
     }
 
@@ -406,6 +406,8 @@ impl Pkeys {
             }
             Pc::SetMapping => self.set_mapping(state, slot),
             Pc::ForkMappings => {
+                // The child's registers are the parent's, which nobody else can change.
+                state.threads[CHILD].pkru = state.threads[slot].pkru;
                 state.mms[1].mappings = state.mms[0].mappings;
                 state.threads[slot].pc = Pc::ForkMap;
             }
@@ -423,11 +425,13 @@ impl Pkeys {
             Pc::Return => {
                 if request == Request::Fork {
                     // The run stays with the parent.
-                    state.threads[CHILD].pc = Pc::Exited;
+                    state.threads[CHILD] = Thread { pc: Pc::Exited, ..Thread::ABSENT };
                     state.mms[1] = Mm::GONE;
                 }
                 let thread = &mut state.threads[slot];
-                *thread = Thread { pc: Pc::User, calls_left: thread.calls_left, pkru: thread.pkru, ..Thread::ABSENT };
+                let known = thread.pkru;
+                *thread = Thread::user(thread.calls_left, thread.pkru);
+                thread.ghost.pkru_known = known;
             }
             Pc::Absent | Pc::User | Pc::Exited => return false,
         }
@@ -759,11 +763,12 @@ impl Pkeys {
 
     /// The child begins to run, and the run follows it: the parent's process is let go.
     fn start_child(&self, state: &mut State, parent: usize) {
-        let pkru = state.threads[parent].pkru;
+        let known = state.threads[parent].ghost.pkru_known;
         for slot in 0..self.threads as usize {
             exit(state, slot);
         }
-        state.threads[CHILD] = Thread { pc: Pc::User, calls_left: self.child_calls, pkru, ..Thread::ABSENT };
+        state.threads[CHILD] = Thread::user(self.child_calls, state.threads[CHILD].pkru);
+        state.threads[CHILD].ghost.pkru_known = known;
     }
 
     /// Whether this variant, at this size, is meant to take steps of this kind.

@@ -107,13 +107,13 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
              other.",
         )
         .without(&[
+            "answered-then-freed",
+            "handed-out-again-behind-a-reader",
             "answer-about-an-ungranted-key",
             "reads-during-a-write",
-            "execute-only-memory",
-            "execute-only-key-refused",
-            "child-allocates",
+            "double-free-refused",
         ]),
-        quick: NO_MAPPING,
+        quick: &[("calls", 1), ("mappings", 2), ("child_calls", 2)],
         deep: &[],
     },
     Variant {
