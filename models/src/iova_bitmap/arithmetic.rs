@@ -256,10 +256,10 @@ impl Bitmap {
         self.geometry().add(self.iova, self.formulas.index_to_offset(self.base))
     }
 
-    /// The user address of index `base`.
+    /// The user address of index `base`. User addresses have 64 bits at every width, so that a bitmap that
+    /// lies in user memory (its end is an address) has no wrapping address at a reduced width either.
     pub fn mapped_address(&self) -> u64 {
-        let g = self.geometry();
-        g.add(self.address, g.shl(self.base, self.formulas.unit_bytes_shift()))
+        self.address.wrapping_add(self.base << self.formulas.unit_bytes_shift())
     }
 
     /// How many pages are asked for when the window begins at `base`.

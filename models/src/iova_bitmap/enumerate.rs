@@ -9,16 +9,16 @@
 //! | formulas | 8 bits | | every offset, every range, every shift |
 //! | windows | 5 bits | 2 bytes of 2 bits, at most 2 at once | every range, shift and alignment of the bitmap, every sequence of pins |
 //! | one record | 4 bits | 2 bytes of 2 bits, at most 2 at once | the same, and every record |
-//! | two records | 3 bits | 1 byte of 2 bits, at most 2 at once; 2 bytes, at most 1 | the same, and every pair of records in every order |
+//! | two records | 3 bits | 1 byte of 2 bits, and 2 bytes of 1 bit, at most 2 at once | the same, and every pair of records in every order; with bytes of 1 bit, ranges of at most 5 granules |
 //!
 //! A sequence of pins is free for the first [`PINS`] of them; from there on the last answer repeats, which is
 //! also what a page that cannot be pinned does. The user's bitmap begins in page 1 of a memory of 128 bits, so
 //! that there is memory to damage on both sides.
 
 use super::arithmetic::{Bitmap, Formulas, SetLoop, Undefined};
-use super::config::{Beyond, Bits, Config, EmptyPin, Placement, Restart, Windows};
+use super::config::{Beyond, Bits, Config, EmptyPin, Placement, Windows};
 use super::geometry::{Geometry, PageShift};
-use super::memory::{SmallMemory, Tape, Watch, TAPE_MAX};
+use super::memory::{SmallMemory, Tape, Watch, EFAULT, TAPE_MAX};
 use super::neighbours::KeyShift;
 use super::properties::{
     begin_is_right, between_calls, bit_numbers_fit, ends_on_granule, exact_total, index_inverse, index_is_exact,
@@ -40,8 +40,18 @@ pub const WINDOWS: Geometry = Geometry::reduced(5, 1, 2);
 pub const ONE_RECORD: Geometry = Geometry::reduced(4, 1, 2);
 /// The widths of a run with two records: several windows of two small pages.
 pub const TWO_RECORDS: Geometry = Geometry::reduced(3, 0, 2);
-/// The widths of a run with two records: windows of one page, and a bitmap that begins inside a page.
-pub const TWO_RECORDS_ONE_PAGE: Geometry = Geometry::reduced(3, 1, 1);
+/// The widths of a run with two records in a bitmap that may begin inside a page: bytes of 1 bit.
+pub const TWO_RECORDS_OFFSET: Geometry = Geometry { byte_shift: 0, ..Geometry::reduced(3, 1, 2) };
+
+// No window holds as many bits as there are numbers, as at the kernel's widths, where it holds 2^24 of 2^64.
+const _: () = {
+    let widths = [FORMULAS, WINDOWS, ONE_RECORD, TWO_RECORDS, TWO_RECORDS_OFFSET, Geometry::KERNEL];
+    let mut i = 0;
+    while i < widths.len() {
+        assert!(widths[i].pages_max * widths[i].page_bits() <= widths[i].max());
+        i += 1;
+    }
+};
 
 /// The most numbers in a counterexample.
 pub const VALUES_MAX: usize = 20;
@@ -162,11 +172,27 @@ impl Verdicts {
         self.0.iter().map(|v| v.inputs).sum()
     }
 
-    fn of(&mut self, name: &str) -> &mut Verdict {
-        // Every name that is asked for stands in the claims; a test goes through all of them.
-        self.0.iter_mut().find(|v| v.claim.name == name).expect("a claim of this subject")
+    fn of(&mut self, claim: usize) -> &mut Verdict {
+        &mut self.0[claim]
     }
 }
+
+// The places of the claims in `BITMAP_CLAIMS`; a test compares them with the names.
+const INDEX_INVERSE: usize = 0;
+const NO_OVERFLOW: usize = 1;
+const WINDOWS_TILE: usize = 2;
+const ASKS_ENOUGH: usize = 3;
+const RANGE_TEST: usize = 4;
+const EXACT_BITS: usize = 5;
+const DELIVER_ALL: usize = 6;
+const IN_BOUNDS: usize = 7;
+const TERMINATES: usize = 8;
+const ERRORS_REPORTED: usize = 9;
+const PINS_BALANCED: usize = 10;
+const UNMAPS_WHAT_IT_MAPPED: usize = 11;
+const SET_INVARIANT: usize = 12;
+// The place of the claim of a neighbour, which has one.
+const THE_ONLY: usize = 0;
 
 /// Looks at every input of every property of a variant.
 pub fn variant(variant: &Variant<Subject>) -> Verdicts {
@@ -176,6 +202,9 @@ pub fn variant(variant: &Variant<Subject>) -> Verdicts {
 /// The same, for what a variant is a version of.
 pub fn subject(subject: &Subject) -> Verdicts {
     let mut verdicts = Verdicts::new(subject.claims());
+    if matches!(subject, Subject::Bitmap(config) if !has_lemmas(config)) {
+        verdicts.0.truncate(SET_INVARIANT);
+    }
     match *subject {
         Subject::Bitmap(config) => {
             formulas(config, &mut verdicts);
@@ -183,7 +212,7 @@ pub fn subject(subject: &Subject) -> Verdicts {
             range_tests(config, &mut verdicts);
             one_record(config, &mut verdicts);
             two_records(config, TWO_RECORDS, &mut verdicts);
-            two_records(config, TWO_RECORDS_ONE_PAGE, &mut verdicts);
+            two_records(config, TWO_RECORDS_OFFSET, &mut verdicts);
             if has_lemmas(&config) {
                 turns(config, &mut verdicts);
             }
@@ -191,7 +220,7 @@ pub fn subject(subject: &Subject) -> Verdicts {
         Subject::Populate(populate) => {
             let g = FORMULAS;
             for size in (0..=g.max()).filter(|size| populate.given(g, *size)) {
-                verdicts.of("populates-all").see(populate.populates_all(g, size), || {
+                verdicts.of(THE_ONLY).see(populate.populates_all(g, size), || {
                     let mut c = Counterexample::new(&[("size", size)]);
                     c.push("page size", g.page_bytes());
                     c.push("populated pages", populate.pages(g, size));
@@ -209,7 +238,7 @@ fn keys(shift: KeyShift, verdicts: &mut Verdicts) {
     for key in i8::MIN..=i8::MAX {
         for bit in 0..18u32 {
             let map = [0, u16::MAX].get(bit as usize).copied().unwrap_or_else(|| 1 << (bit - 2));
-            verdicts.of("key-in-range").see(shift.key_in_range(map, key.into()), || {
+            verdicts.of(THE_ONLY).see(shift.key_in_range(map, key.into()), || {
                 let shown =
                     if key < 0 { ("key, negative", u64::from(key.unsigned_abs())) } else { ("key", key as u64) };
                 let mut c = Counterexample::new(&[shown, ("map", map.into())]);
@@ -242,8 +271,8 @@ fn formulas(config: Config, verdicts: &mut Verdicts) {
                 }
                 c
             };
-            verdicts.of("index-inverse").see(index_inverse(&f, offset), shown);
-            verdicts.of("no-overflow").see(index_is_exact(&f, offset), shown);
+            verdicts.of(INDEX_INVERSE).see(index_inverse(&f, offset), shown);
+            verdicts.of(NO_OVERFLOW).see(index_is_exact(&f, offset), shown);
         }
         for iova in 0..=g.max() {
             for length in 0..=g.max() {
@@ -251,7 +280,7 @@ fn formulas(config: Config, verdicts: &mut Verdicts) {
                     && (length == 0 || !config.given.rounded_range_fits || rounded_range_fits(&f, iova, length));
                 if given {
                     let exact = length > 0 && total_is_exact(&f, iova, length);
-                    verdicts.of("no-overflow").see(exact, || {
+                    verdicts.of(NO_OVERFLOW).see(exact, || {
                         let mut c = Counterexample::new(&[("shift", shift), ("iova", iova), ("length", length)]);
                         if let Ok(total) = f.total(length) {
                             c.push("total", total);
@@ -285,7 +314,7 @@ fn place(g: Geometry, iova: u64, length: u64, page_size: u64, address: u64) -> [
         ("page size", page_size),
         ("iova", iova),
         ("length", length),
-        ("offset of the bitmap in its page", address & (g.page_bytes() - 1)),
+        ("offset of bitmap in page", address & (g.page_bytes() - 1)),
     ]
 }
 
@@ -298,7 +327,7 @@ fn windows(config: Config, verdicts: &mut Verdicts) {
         let named = place(g, iova, length, page_size, address);
         let bitmap = Bitmap::alloc(f, iova, length, address);
         let (Ok(bitmap), true) = (bitmap, length > 0) else {
-            verdicts.of("windows-tile").see(false, || Counterexample::new(&named));
+            verdicts.of(WINDOWS_TILE).see(false, || Counterexample::new(&named));
             return;
         };
         if config.given.rounded_range_fits && !rounded_range_fits(&f, iova, length) {
@@ -308,10 +337,10 @@ fn windows(config: Config, verdicts: &mut Verdicts) {
         while let Some(answers) = tape {
             let mut memory = SmallMemory::new(g, answers);
             let holds = windows_tile(&bitmap, &mut memory, 40);
-            verdicts.of("windows-tile").see(holds, || {
+            verdicts.of(WINDOWS_TILE).see(holds, || {
                 let mut c = Counterexample::new(&named);
                 for answer in memory.tape.answers() {
-                    c.input("pages fewer than asked", u64::from(*answer));
+                    c.input("pin falls short by", u64::from(*answer));
                 }
                 c
             });
@@ -320,7 +349,7 @@ fn windows(config: Config, verdicts: &mut Verdicts) {
         for base in 0..bitmap.total.min(g.max() + 1) {
             let at = Bitmap { base, ..bitmap };
             let right = u128::from(base) < exact_total(&f, length) && pin_count_is_right(&at);
-            verdicts.of("asks-enough").see(right, || {
+            verdicts.of(ASKS_ENOUGH).see(right, || {
                 let mut c = Counterexample::new(&named);
                 c.input("first index", base);
                 c.push("pages asked for", at.pin_count());
@@ -336,7 +365,7 @@ fn range_tests(config: Config, verdicts: &mut Verdicts) {
     windows_between_calls(g, config, |b, memory, named| {
         records(g, config, b.iova, b.length, |x, l| {
             if record_inside(b, x, l) {
-                verdicts.of("range-test").see(range_test_is_right(b, x, l), || {
+                verdicts.of(RANGE_TEST).see(range_test_is_right(b, x, l), || {
                     let mut c = Counterexample::new(named);
                     c.input("first index", b.base);
                     c.input("pinned pages", memory.pinned.count);
@@ -383,7 +412,7 @@ fn judge(run: &Run, verdicts: &mut Verdicts) {
             c.input("record bytes", *l);
         }
         for answer in run.memory.tape.answers() {
-            c.input("pages fewer than asked", u64::from(*answer));
+            c.input("pin falls short by", u64::from(*answer));
         }
         // The first bits of the memory from the page of the bitmap on.
         let from = g.page_bits_shift();
@@ -392,18 +421,25 @@ fn judge(run: &Run, verdicts: &mut Verdicts) {
         c.push("returned error", u64::from(run.returned.is_err()));
         c
     };
-    verdicts.of("exact-bits").see(run.exact_bits(), shown);
-    verdicts.of("deliver-all").see(run.deliver_all(), shown);
-    verdicts.of("in-bounds").see(run.in_bounds(), shown);
-    verdicts.of("terminates").see(run.terminates(), shown);
-    verdicts.of("errors-reported").see(run.errors_reported(), shown);
-    verdicts.of("pins-balanced").see(run.pins_balanced(), shown);
-    verdicts.of("asks-enough").see(run.asks_in_range(), shown);
-    verdicts.of("unmaps-what-it-mapped").see(run.unmaps_what_it_mapped(), shown);
+    verdicts.of(EXACT_BITS).see(run.exact_bits(), shown);
+    verdicts.of(DELIVER_ALL).see(run.deliver_all(), shown);
+    verdicts.of(IN_BOUNDS).see(run.in_bounds(), shown);
+    verdicts.of(TERMINATES).see(run.terminates(), shown);
+    verdicts.of(ERRORS_REPORTED).see(run.errors_reported(), shown);
+    verdicts.of(PINS_BALANCED).see(run.pins_balanced(), shown);
+    verdicts.of(ASKS_ENOUGH).see(run.asks_in_range(), shown);
+    verdicts.of(UNMAPS_WHAT_IT_MAPPED).see(run.unmaps_what_it_mapped(), shown);
 }
 
 /// Runs one input with every sequence of pins.
 fn runs(g: Geometry, config: Config, input: Input, verdicts: &mut Verdicts) {
+    // The iteration by windows needs P8, too: it asks for the length of every window.
+    if config.windows == Windows::Each && config.given.rounded_range_fits {
+        let Some(pgshift) = PageShift::of_page_size(input.page_size) else { return };
+        if !rounded_range_fits(&Formulas { geometry: g, config, pgshift }, input.iova, input.length) {
+            return;
+        }
+    }
     let reference = (input.reference(g), input.user_bits(g));
     let fails = !config.given.pins_succeed;
     let mut tape = Some(Tape::new(PINS, fails, fails && config.empty_pin == EmptyPin::Success));
@@ -438,6 +474,11 @@ fn one_record(config: Config, verdicts: &mut Verdicts) {
 
 fn two_records(config: Config, g: Geometry, verdicts: &mut Verdicts) {
     bitmaps(g, config, |iova, length, page_size, address| {
+        // With bytes of 1 bit there may be as many indexes as addresses. In the kernel there are at most an
+        // eighth of that, so that rounding them up to pages never wraps.
+        if g.byte_shift == 0 && length > 0 && (length - 1) / page_size + 1 + g.page_bytes() > g.max() {
+            return;
+        }
         records(g, config, iova, length, |x, l| {
             records(g, config, iova, length, |y, m| {
                 let input = Input { iova, length, page_size, address, records: [(x, l), (y, m)], count: RECORDS_MAX };
@@ -447,21 +488,20 @@ fn two_records(config: Config, g: Geometry, verdicts: &mut Verdicts) {
     });
 }
 
-/// Whether the lemmas about `set` are about this form: the current loop, or one mistake in it.
+/// Whether the lemmas about `set` are about this form: those that move their window as the current form does
+/// and rely on the lemmas' hypotheses.
 fn has_lemmas(config: &Config) -> bool {
+    let given = config.given;
     config.windows == Windows::Dynamic
         && config.beyond == Beyond::Restart
-        && config.restart == Restart::FromEnd
         && config.placement == Placement::InBitNumber
         && config.bits == Bits::FirstToLast
-        && config.given.length_positive
-        && config.given.range_fits
-        && config.given.page_size_power_of_two
-        && config.given.record_inside
-        && config.given.record_positive
-        && config.given.rounded_range_fits
-        && config.given.bit_numbers_fit
-        && config.given.pins_succeed
+        && given.length_positive
+        && given.range_fits
+        && given.page_size_power_of_two
+        && given.record_positive
+        && given.rounded_range_fits
+        && given.bit_numbers_fit
 }
 
 /// The lemmas about `set` that Kani proves at the full width, for every state that satisfies their hypothesis
@@ -488,9 +528,12 @@ fn record_lemmas(b: &Bitmap, memory: &Watch, x: u64, l: u64, named: &[(&'static 
         }
         c
     };
-    for answer in 1..=2 {
+    if !record_inside(b, x, l) {
+        return;
+    }
+    for answer in [1, 2, EFAULT] {
         let begun = Watch { answer, ..*memory };
-        verdicts.of("set-invariant").see(begin_is_right(b, x, l, &begun), || shown(u64::MAX));
+        verdicts.of(SET_INVARIANT).see(begin_is_right(b, x, l, &begun), || shown(u64::MAX));
     }
     if b.window.npages == 0 {
         return;
@@ -507,15 +550,15 @@ fn record_lemmas(b: &Bitmap, memory: &Watch, x: u64, l: u64, named: &[(&'static 
             if !loop_invariant(b, at, memory) {
                 continue;
             }
-            verdicts.of("set-invariant").see(turn_keeps_invariant(b, at, memory), || shown(cur));
-            verdicts.of("in-bounds").see(turn_misuses_nothing(b, at, memory), || shown(cur));
+            verdicts.of(SET_INVARIANT).see(turn_keeps_invariant(b, at, memory), || shown(cur));
+            verdicts.of(IN_BOUNDS).see(turn_misuses_nothing(b, at, memory), || shown(cur));
             if !b.formulas.config.given.record_ends_on_granule || ends_on_granule(b, x, l) {
-                verdicts.of("terminates").see(restart_makes_progress(b, at, memory), || shown(cur));
+                verdicts.of(TERMINATES).see(restart_makes_progress(b, at, memory), || shown(cur));
             }
             for position in 0..48 {
                 let page_bits = g.page_bits();
                 let watch = Watch { page: position / page_bits, bit: position % page_bits, ..*memory };
-                verdicts.of("exact-bits").see(turn_sets_exactly(b, at, &watch), || shown(cur));
+                verdicts.of(EXACT_BITS).see(turn_sets_exactly(b, at, &watch), || shown(cur));
             }
         }
     }
@@ -527,6 +570,7 @@ const _: () = assert!(PINS <= TAPE_MAX);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::iova_bitmap::variants::BITMAP_CLAIMS;
     use crate::iova_bitmap::VARIANTS;
 
     #[test]
@@ -538,6 +582,29 @@ mod tests {
         let Outcome::Broken(smallest) = verdict.outcome else { panic!("three inputs broke it") };
         assert_eq!(smallest.inputs(), [("size", 3)]);
         assert_eq!((verdict.inputs, verdict.broken), (3, 3));
+    }
+
+    #[test]
+    fn the_places_of_the_claims_are_right() {
+        let places = [
+            ("index-inverse", INDEX_INVERSE),
+            ("no-overflow", NO_OVERFLOW),
+            ("windows-tile", WINDOWS_TILE),
+            ("asks-enough", ASKS_ENOUGH),
+            ("range-test", RANGE_TEST),
+            ("exact-bits", EXACT_BITS),
+            ("deliver-all", DELIVER_ALL),
+            ("in-bounds", IN_BOUNDS),
+            ("terminates", TERMINATES),
+            ("errors-reported", ERRORS_REPORTED),
+            ("pins-balanced", PINS_BALANCED),
+            ("unmaps-what-it-mapped", UNMAPS_WHAT_IT_MAPPED),
+            ("set-invariant", SET_INVARIANT),
+        ];
+        assert_eq!(places.len(), BITMAP_CLAIMS.len());
+        for (name, place) in places {
+            assert_eq!(BITMAP_CLAIMS[place].name, name);
+        }
     }
 
     #[test]
@@ -564,6 +631,7 @@ mod tests {
             expected.sort_unstable();
             broken.sort_unstable();
             assert_eq!(broken, expected, "{}", v.name);
+            assert!(verdicts.all().iter().all(|verdict| verdict.inputs > 0), "{}", v.name);
         }
         assert!(inputs > 10_000_000, "only {inputs} inputs");
     }

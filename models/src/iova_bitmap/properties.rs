@@ -235,7 +235,9 @@ pub fn turn_keeps_invariant(b: &Bitmap, at: SetLoop, memory: &Watch) -> bool {
 pub fn restart_makes_progress(b: &Bitmap, at: SetLoop, memory: &Watch) -> bool {
     let (mut after, mut after_memory) = (*b, *memory);
     match after.set_turn(at, &mut after_memory) {
-        Turn::Restart { x, l } => l < at.l && granule(b, x) > granule(b, at.x) && ends_on_granule(b, x, l),
+        Turn::Restart { x, l } => {
+            l < at.l && granule(b, x) > granule(b, at.x) && ends_on_granule(b, x, l) == ends_on_granule(b, at.x, at.l)
+        }
         _ => true,
     }
 }
