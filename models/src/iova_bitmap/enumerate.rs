@@ -22,9 +22,9 @@ use super::memory::{SmallMemory, Tape, Watch, EFAULT, TAPE_MAX};
 use super::neighbours::KeyShift;
 use super::properties::{
     begin_is_right, between_calls, bit_numbers_fit, ends_on_granule, exact_total, index_inverse, index_is_exact,
-    loop_invariant, pin_count_is_right, range_given, range_test_is_right, record_inside, restart_makes_progress,
-    rounded_range_fits, total_is_exact, turn_keeps_invariant, turn_misuses_nothing, turn_sets_exactly, windows_tile,
-    Input, Run, RECORDS_MAX,
+    loop_invariant, other_indexes_are_refused, pin_count_is_right, range_given, range_test_is_right, record_inside,
+    restart_makes_progress, rounded_range_fits, total_is_exact, turn_keeps_invariant, turn_misuses_nothing,
+    turn_sets_exactly, windows_tile, Input, Run, RECORDS_MAX,
 };
 use super::variants::{Claim, Subject};
 use crate::machine::Variant;
@@ -510,6 +510,16 @@ fn turns(config: Config, verdicts: &mut Verdicts) {
     let g = ONE_RECORD;
     windows_between_calls(g, config, |b, memory, named| {
         if between_calls(b, memory) && bit_numbers_fit(g, b.formulas.pgshift, b.length) {
+            for (x, answer) in (0..=g.max()).flat_map(|x| [1, EFAULT].map(|answer| (x, answer))) {
+                let memory = Watch { answer, ..*memory };
+                verdicts.of(SET_INVARIANT).see(other_indexes_are_refused(b, x, &memory), || {
+                    let mut c = Counterexample::new(named);
+                    for (name, value) in [("first index", b.base), ("pinned pages", b.window.npages), ("address", x)] {
+                        c.input(name, value);
+                    }
+                    c
+                });
+            }
             records(g, config, b.iova, b.length, |x, l| record_lemmas(b, memory, x, l, named, verdicts));
         }
     });

@@ -56,29 +56,37 @@ pub enum KeyShift {
 pub const KEYS: i32 = 16;
 
 impl KeyShift {
-    /// Whether the key counts as allocated in `map`: `mm_pkey_is_allocated()`.
-    ///
-    /// # Errors
-    /// A shift by the width of `int` or more, or by less than 0, is undefined in C.
-    pub fn is_allocated(self, map: u16, key: i32) -> Result<bool, Undefined> {
+    /// The number that 1 is shifted by, or nothing if the key is refused before that.
+    pub fn shift(self, key: i32) -> Option<i32> {
         let refused = match self {
             Self::Unchecked => false,
             Self::Checked => !(0..KEYS).contains(&key),
             Self::CheckedAbove => key >= KEYS,
         };
         if refused {
-            return Ok(false);
+            None
+        } else {
+            Some(key)
         }
-        if !(0..32).contains(&key) {
-            return Err(Undefined::ShiftTooFar);
-        }
-        Ok(u32::from(map) & (1 << key) != 0)
     }
 
-    /// `key-in-range`: the answer is defined for every key that a user can pass, and is yes for exactly the
-    /// keys whose bit is set.
+    /// Whether the key counts as allocated in `map`: `mm_pkey_is_allocated()`.
+    ///
+    /// # Errors
+    /// A shift by the width of `int` or more, or by less than 0, is undefined in C.
+    pub fn is_allocated(self, map: u16, key: i32) -> Result<bool, Undefined> {
+        match self.shift(key) {
+            None => Ok(false),
+            Some(shift) if (0..32).contains(&shift) => Ok(u32::from(map) & (1 << shift) != 0),
+            Some(_) => Err(Undefined::ShiftTooFar),
+        }
+    }
+
+    /// `key-in-range`: the shift is by 0 to 15 for every key that a user can pass, and the answer is yes for
+    /// exactly the keys whose bit is set.
     pub fn key_in_range(self, map: u16, key: i32) -> bool {
         let expected = matches!(u32::try_from(key), Ok(bit) if bit < 16 && (u32::from(map) >> bit) & 1 == 1);
-        self.is_allocated(map, key) == Ok(expected)
+        let in_range = self.shift(key).map_or(true, |shift| (0..16).contains(&shift));
+        in_range && self.is_allocated(map, key) == Ok(expected)
     }
 }

@@ -98,7 +98,7 @@ pub fn window_is_right(b: &Bitmap) -> bool {
 }
 
 /// `asks-enough`: a pin asks for all the pages that hold the rest of the bitmap, or for as many as are
-/// allowed, and for at most one page more. Hypothesis: the base is an index of the bitmap.
+/// allowed, and for at most one page more, and only if the bitmap begins inside a page. Hypothesis: the base is an index of the bitmap.
 pub fn pin_count_is_right(b: &Bitmap) -> bool {
     let g = b.formulas.geometry;
     let unit = b.formulas.unit_bytes_shift();
@@ -106,7 +106,8 @@ pub fn pin_count_is_right(b: &Bitmap) -> bool {
     let address = u128::from(b.address) + (u128::from(b.base) << unit);
     let offset = address & (u128::from(g.page_bytes()) - 1);
     let needed = (offset + bytes + u128::from(g.page_bytes()) - 1) >> g.page_shift;
-    let (least, most) = (needed.min(u128::from(g.pages_max)), (needed + 1).min(u128::from(g.pages_max)));
+    let more = if offset == 0 { 0 } else { 1 };
+    let (least, most) = (needed.min(u128::from(g.pages_max)), (needed + more).min(u128::from(g.pages_max)));
     let asked = u128::from(b.pin_count());
     least <= asked && asked <= most
 }
@@ -121,6 +122,22 @@ fn in_window(b: &Bitmap, x: u64, l: u64) -> bool {
 /// P5, and a window that is right or not pinned.
 pub fn range_test_is_right(b: &Bitmap, x: u64, l: u64) -> bool {
     b.mapped_range(x, l) == in_window(b, x, l)
+}
+
+/// `in-bounds`, for any address: the window moves to it exactly if the bitmap has an index for it (an address
+/// below the range has one only if it comes round to it), and otherwise nothing is pinned or changed.
+pub fn other_indexes_are_refused(b: &Bitmap, x: u64, memory: &Watch) -> bool {
+    let g = b.formulas.geometry;
+    let index = u128::from(g.sub(x, b.iova)) >> (b.formulas.unit_bits_shift() + b.formulas.pgshift.get());
+    let (mut after, mut after_memory) = (*b, *memory);
+    let result = after.advance_to(x, &mut after_memory);
+    if index >= exact_total(&b.formulas, b.length) {
+        return result == Err(Error::OutOfRange) && after == *b && after_memory == *memory;
+    }
+    match result {
+        Ok(()) => u128::from(after.base) == index && between_calls(&after, &after_memory),
+        Err(error) => error == Error::Fault && memory.answer <= 0 && between_calls(&after, &after_memory),
+    }
 }
 
 /// The granule of a byte of the range.
@@ -148,7 +165,9 @@ pub fn between_calls(b: &Bitmap, memory: &Watch) -> bool {
 }
 
 /// The invariant of the loop in `set`: a right window; the bits that are left are those from `cur` to the
-/// record's last granule; and the first one is in the pinned pages, or bits were set since the window moved.
+/// record's last granule; the first one is in the pinned pages, or bits were set since the window moved and it
+/// is at most the first one behind them. Without the last part the page index, which is an `unsigned int`,
+/// could come round.
 pub fn loop_invariant(b: &Bitmap, at: SetLoop, memory: &Watch) -> bool {
     let g = b.formulas.geometry;
     if !(memory_agrees(b, memory) && window_is_right(b) && record_inside(b, at.x, at.l)) {
@@ -157,7 +176,8 @@ pub fn loop_invariant(b: &Bitmap, at: SetLoop, memory: &Watch) -> bool {
     let (Some(cur), Some(last)) = (granule_of_bit(b, at.cur), granule_of_bit(b, at.last)) else { return false };
     let first = granule(b, at.x);
     let pinned = at.cur >> g.page_bits_shift() < b.window.npages;
-    let begun = if at.first_page { pinned && cur == first } else { cur > first };
+    let behind = u128::from(b.window.npages) << g.page_bits_shift();
+    let begun = if at.first_page { pinned && cur == first } else { cur > first && u128::from(at.cur) <= behind };
     begun && cur <= last && last == granule(b, at.x + (at.l - 1))
 }
 
