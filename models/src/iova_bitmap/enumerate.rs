@@ -106,16 +106,16 @@ impl Counterexample {
 }
 
 /// Whether a property holds for all inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// For all of them.
     Holds,
     /// Not for this one, the smallest.
-    Broken(Counterexample),
+    Broken(Box<Counterexample>),
 }
 
 /// What the enumeration says about one property of one variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The property.
     pub claim: Claim,
@@ -142,7 +142,7 @@ impl Verdict {
         let found = counterexample();
         match &self.outcome {
             Outcome::Broken(smallest) if !found.is_before(smallest) => {}
-            _ => self.outcome = Outcome::Broken(found),
+            _ => self.outcome = Outcome::Broken(Box::new(found)),
         }
     }
 }
@@ -585,7 +585,8 @@ mod tests {
 
     #[test]
     fn the_smallest_counterexample_has_the_least_sum() {
-        let mut verdict = Verdicts::new(Subject::Populate(super::super::neighbours::Populate::Truncates).claims()).0[0];
+        let mut verdict =
+            Verdicts::new(Subject::Populate(super::super::neighbours::Populate::Truncates).claims()).0.remove(0);
         for size in [9, 3, 5] {
             verdict.see(false, || Counterexample::new(&[("size", size)]));
         }

@@ -31,7 +31,7 @@
 //!
 //! | | precondition | without it | who ensures it |
 //! | --- | --- | --- | --- |
-//! | P1 | the range has a byte | `empty-range`: the number of indexes is that of the whole address space; harmless alone | `iommufd_check_iova_range()` |
+//! | P1 | the range has a byte | `empty-range`: the number of indexes is that of the whole address space; harmless alone | `iommufd_check_iova_range()`, though not for `iova` 0 in the text that we read |
 //! | P2 | the range's last byte has an address | `wrapping-range`: bits lost, wrong bits, no end | `iommufd_check_iova_range()`, `vfio_ioctl_device_feature_logging_report()` |
 //! | P3 | the page size is a power of two | `odd-page-size`: a bit stands for too little, and the bitmap is overrun | `vfio_ioctl_device_feature_logging_report()`; the text of `iommufd_check_iova_range()` that we read compares alignments only |
 //! | P4 | a record lies in the range | `record-beyond-range`: up to a page of memory behind the bitmap is written | the driver; a walk that meets a huge page at the range's end does not |

@@ -86,7 +86,7 @@ impl KeyShift {
     /// exactly the keys whose bit is set.
     pub fn key_in_range(self, map: u16, key: i32) -> bool {
         let expected = matches!(u32::try_from(key), Ok(bit) if bit < 16 && (u32::from(map) >> bit) & 1 == 1);
-        let in_range = self.shift(key).map_or(true, |shift| (0..16).contains(&shift));
+        let in_range = self.shift(key).is_none_or(|shift| (0..16).contains(&shift));
         in_range && self.is_allocated(map, key) == Ok(expected)
     }
 }
