@@ -6,6 +6,7 @@
 pub mod io_bitmap;
 pub mod ldt;
 pub mod iommu_flush;
+pub mod iova_bitmap;
 pub mod machine;
 pub mod pkeys;
 #[cfg(feature = "stateright")]
