@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use models::machine::{Expect, Machine, Variant};
+
 use crate::failure::{Failure, did_you_mean};
 use crate::subject::{Subject, subjects};
 
@@ -13,12 +15,12 @@ pub struct Mechanism {
     pub title: &'static str,
     /// The question that the mail thread is about.
     pub question: &'static str,
-    /// The answer that the verdicts give.
-    pub answer: &'static str,
     /// The kernel source that is modelled.
     pub source: &'static str,
     /// The numbered assumptions, read from the model's documentation.
     pub assumptions: Vec<String>,
+    /// All variants in words, in catalogue order.
+    pub variants: Vec<VariantInfo>,
     /// The variants that are state machines, in catalogue order.
     pub subjects: Vec<Box<dyn Subject>>,
 }
@@ -29,23 +31,86 @@ pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
         Mechanism {
             name: "io-bitmap",
             title: "the ioperm bitmap, its copy in the TSS, and a sequence number to skip the copying",
-            question: "The sequence number changes with every ioperm(): why compare the pointer to the bitmap as well?",
-            answer: "Comparing the number alone is enough, but only if every write of the TSS copy also records what was copied; the posted patch does not.",
+            question: "The number changes with every ioperm(): why compare the pointer to the bitmap as well?",
             source: "arch/x86/kernel/ioport.c, arch/x86/kernel/process.c",
             assumptions: assumptions(&[include_str!("../models/src/io_bitmap/mod.rs")]),
+            variants: variants::<models::io_bitmap::IoBitmap>(),
             subjects: subjects::<models::io_bitmap::IoBitmap>(),
         },
         Mechanism {
             name: "ldt",
             title: "the two-slot swap of the LDT under page table isolation",
-            question: "On an error, is it really the old LDT that is freed? And when may the old one go?",
-            answer: "The new one is to be freed; the old one only after every CPU has loaded the new one, its slot is unmapped and the TLBs are flushed.",
+            question: "Is it really the old LDT that is freed on an error, and when may the old one go?",
             source: "arch/x86/kernel/ldt.c",
             assumptions: assumptions(&[include_str!("../models/src/ldt/mod.rs")]),
+            variants: variants::<models::ldt::Ldt>(),
             subjects: subjects::<models::ldt::Ldt>(),
+        },
+        Mechanism {
+            name: "iommu-flush",
+            title: "an RCU-published function that flushes the IOMMU when kernel mappings change",
+            question: "Can the pointer be cleared again when the last kernel PASID goes, and what orders it with the flush?",
+            source: "arch/x86/mm/tlb.c, arch/x86/include/asm/tlbflush.h, drivers/iommu/iommu-sva.c",
+            assumptions: assumptions(&[
+                include_str!("../models/src/iommu_flush/mod.rs"),
+                include_str!("../models/src/iommu_flush/deferred/mod.rs"),
+            ]),
+            variants: [
+                variants::<models::iommu_flush::IommuFlush>(),
+                variants::<models::iommu_flush::deferred::DeferredFree>(),
+            ]
+            .concat(),
+            subjects: subjects::<models::iommu_flush::IommuFlush>()
+                .into_iter()
+                .chain(subjects::<models::iommu_flush::deferred::DeferredFree>())
+                .collect(),
+        },
+        Mechanism {
+            name: "pkeys",
+            title: "the allocation map of protection keys, read without a lock",
+            question: "What does mmap_sem give a reader of the map that READ_ONCE() does not?",
+            source: "arch/x86/include/asm/pkeys.h, arch/x86/mm/pkeys.c, mm/mprotect.c",
+            assumptions: assumptions(&[include_str!("../models/src/pkeys/mod.rs")]),
+            variants: variants::<models::pkeys::Pkeys>(),
+            subjects: subjects::<models::pkeys::Pkeys>(),
+        },
+        Mechanism {
+            name: models::iova_bitmap::MECHANISM,
+            title: "index and window arithmetic over a user bitmap of dirty IOVAs",
+            question: "The two index functions are not inverse to each other: does this code work?",
+            source: "drivers/vfio/iova_bitmap.c, drivers/iommu/iommufd/iova_bitmap.c",
+            assumptions: assumptions(&[include_str!("../models/src/iova_bitmap/mod.rs")]),
+            variants: models::iova_bitmap::VARIANTS.iter().map(VariantInfo::of).collect(),
+            subjects: Vec::new(),
         },
     ]
 });
+
+/// A variant in words, whatever kind of model it has.
+#[derive(Clone, Copy, Debug)]
+pub struct VariantInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does differently.
+    pub what: &'static str,
+    /// Where it comes from.
+    pub origin: &'static str,
+    /// The form that holds and from which it differs least.
+    pub compare_with: &'static str,
+    /// What is expected.
+    pub expect: Expect,
+}
+
+impl VariantInfo {
+    fn of<C>(variant: &'static Variant<C>) -> Self {
+        let Variant { name, what, origin, compare_with, expect, .. } = *variant;
+        Self { name, what, origin, compare_with, expect }
+    }
+}
+
+fn variants<M: Machine>() -> Vec<VariantInfo> {
+    M::VARIANTS.iter().map(VariantInfo::of).collect()
+}
 
 /// The assumptions `A1`, `A2`, ... of a model, as they stand in its documentation comments.
 ///
@@ -133,9 +198,9 @@ fn shown(name: &str) -> String {
     if name.chars().count() > 60 { format!("{clean}...") } else { clean }
 }
 
-/// Mechanism and name of every variant that is a state machine.
-pub fn state_machines() -> Vec<(String, String)> {
-    let names = |m: &'static Mechanism| m.subjects.iter().map(|s| (m.name.to_string(), s.name().to_string()));
+/// Mechanism and name of every variant.
+pub fn variant_names() -> Vec<(String, String)> {
+    let names = |m: &'static Mechanism| m.variants.iter().map(|v| (m.name.to_string(), v.name.to_string()));
     CATALOGUE.iter().flat_map(names).collect()
 }
 
@@ -144,14 +209,14 @@ pub fn state_machines() -> Vec<(String, String)> {
 /// # Errors
 /// There is none; the message lists the close ones.
 pub fn find_subject(target: &str) -> Result<&'static dyn Subject, Failure> {
-    let known = state_machines();
+    let known = variant_names();
     let (mechanism, variant) = parse_target(target, &known)?;
     let Some(variant) = variant else {
         return Err(Failure::usage(format!("'{mechanism}' is a mechanism; name a variant of it: {mechanism}/VARIANT")));
     };
     let all = CATALOGUE.iter().flat_map(|m| &m.subjects);
     let found = all.map(Box::as_ref).find(|s| s.mechanism() == mechanism && s.name() == variant);
-    found.ok_or_else(|| Failure::usage(format!("'{target}' is not a state machine")))
+    found.ok_or_else(|| Failure::usage(format!("{target} is arithmetic and has no states to walk through")))
 }
 
 #[cfg(test)]
@@ -167,13 +232,11 @@ mod tests {
     #[test]
     fn names_are_unique_and_comparisons_exist() {
         for mechanism in CATALOGUE.iter() {
-            let names: Vec<&str> = mechanism.subjects.iter().map(|s| s.name()).collect();
-            for (index, name) in names.iter().enumerate() {
-                assert!(!names[..index].contains(name), "{}/{name} stands twice", mechanism.name);
-            }
-            for subject in &mechanism.subjects {
-                let other = subject.compare_with();
-                assert!(names.contains(&other), "{} compares with {other}, which does not exist", subject.name());
+            let names: Vec<&str> = mechanism.variants.iter().map(|v| v.name).collect();
+            for (index, variant) in mechanism.variants.iter().enumerate() {
+                assert!(!names[..index].contains(&variant.name), "{}/{} stands twice", mechanism.name, variant.name);
+                let other = variant.compare_with;
+                assert!(names.contains(&other), "{} compares with {other}, which does not exist", variant.name);
             }
             assert!(!mechanism.assumptions.is_empty(), "{} states no assumption", mechanism.name);
         }

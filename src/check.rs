@@ -10,9 +10,10 @@ use reports::results::{
     EngineState, MechanismRecord, NotRun, Run, SCHEMA, Shard, Summary, VERSION, VariantRecord, Verdict,
 };
 
-use crate::catalogue::{CATALOGUE, Selection, state_machines};
+use crate::catalogue::{CATALOGUE, Selection, variant_names};
 use crate::cli::{CheckArgs, Format, SearchArgs};
 use crate::engine::Engine;
+use crate::enumeration;
 use crate::environment;
 use crate::failure::{Failure, Status};
 use crate::litmus;
@@ -59,7 +60,7 @@ struct Selected {
 /// The questions that the arguments select: mechanism by mechanism, each in the order of its catalogue.
 fn select(args: &CheckArgs) -> Result<Selected, Failure> {
     let engines = wanted_engines(args);
-    let mut known = state_machines();
+    let mut known = variant_names();
     known.extend(litmus::names());
     let selection = Selection::parse(&args.targets, &known)?;
 
@@ -69,6 +70,9 @@ fn select(args: &CheckArgs) -> Result<Selected, Failure> {
         // Only its depth-first search would know it.
         let reason = "its breadth-first search ignores symmetry in silence".to_string();
         cannot_run.push((Engine::Stateright, NotRun { reason, how_to_run: "leave out --symmetry".to_string() }));
+    }
+    if engines.contains(&Engine::Enumerate) {
+        questions.extend(enumeration::questions());
     }
     if engines.contains(&Engine::Lkmm) {
         match litmus::questions(args.kernel_tree.as_deref())? {

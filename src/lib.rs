@@ -9,6 +9,7 @@ mod catalogue;
 mod check;
 mod cli;
 mod engine;
+mod enumeration;
 mod environment;
 mod explore;
 mod failure;

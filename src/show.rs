@@ -4,13 +4,15 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use reports::results::Verdict;
+use reports::results::{Counterexample, PropertyRecord, Verdict};
 use reports::timeline::Timeline;
 
 use crate::catalogue::find_subject;
 use crate::check;
 use crate::cli::{ShowArgs, ShowFormat};
+use crate::enumeration::Enumeration;
 use crate::failure::{Failure, Status, did_you_mean};
+use crate::question::Question;
 use crate::size::SizeRequest;
 use crate::subject::{Search, Subject};
 
@@ -19,6 +21,9 @@ use crate::subject::{Search, Subject};
 /// # Errors
 /// Unknown names, nothing to show, an undecided search, or the output could not be written.
 pub fn run(args: &ShowArgs, stop: &Arc<AtomicBool>) -> Result<Status, Failure> {
+    if let Some(question) = find_enumeration(&args.target) {
+        return show_numbers(&question, args, stop);
+    }
     let subject = find_subject(&args.target)?;
     if let Some(property) = &args.property {
         check_property(subject, property)?;
@@ -35,10 +40,55 @@ pub fn run(args: &ShowArgs, stop: &Arc<AtomicBool>) -> Result<Status, Failure> {
         ShowFormat::Svg => timeline.to_svg(),
         ShowFormat::Json => serde_json::to_string_pretty(timeline).expect("plain data always serializes") + "\n",
     };
+    print(&text)
+}
+
+fn print(text: &str) -> Result<Status, Failure> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(Status::AsExpected)
+}
+
+/// The variant of the arithmetic with this name.
+fn find_enumeration(target: &str) -> Option<Enumeration> {
+    let (mechanism, variant) = target.split_once('/')?;
+    let found = models::iova_bitmap::VARIANTS.iter().find(|v| v.name == variant)?;
+    (mechanism == models::iova_bitmap::MECHANISM).then_some(Enumeration(found))
+}
+
+/// The smallest input that breaks a property of the arithmetic, as named numbers.
+fn show_numbers(question: &Enumeration, args: &ShowArgs, stop: &Arc<AtomicBool>) -> Result<Status, Failure> {
+    let record = question.ask(&check::plan(&args.search, stop)).map_err(Failure::usage)?;
+    let name = record.full_name();
+    if let Some(property) = &args.property
+        && !record.properties.iter().any(|p| p.name == *property)
+    {
+        let hint = did_you_mean(property, record.properties.iter().map(|p| p.name.as_str()));
+        return Err(Failure::usage(format!("{name} has no such property{hint}")));
+    }
+    let wanted = |p: &&PropertyRecord| args.property.as_ref().is_none_or(|name| *name == p.name);
+    let broken = record.broken().into_iter().find(wanted);
+    let Some((property, Some(Counterexample::Numbers(numbers)))) = broken.map(|p| (p, &p.counterexample)) else {
+        return Err(Failure::nothing(format!("{name} holds for every input enumerated, no counterexample")));
+    };
+    match args.format {
+        ShowFormat::Text => {
+            let mut text = format!("{name}   smallest input that breaks {}\n\n", property.name);
+            let width = numbers.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+            for (name, value) in numbers {
+                text.push_str(&format!("  {name:<width$}  {value}\n"));
+            }
+            text.push_str(&format!("\n  BROKEN {}: {}\n  {}\n", property.name, property.says, record.what));
+            print(&text)
+        }
+        ShowFormat::Json => {
+            print(&(serde_json::to_string_pretty(property).expect("plain data always serializes") + "\n"))
+        }
+        ShowFormat::Mermaid | ShowFormat::Svg => {
+            Err(Failure::usage(format!("{name} is arithmetic: numbers have no timeline; use --format text or json")))
+        }
+    }
 }
 
 /// As wide as the terminal; a fixed width elsewhere, so that output in files is the same everywhere.

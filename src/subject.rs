@@ -112,8 +112,6 @@ pub trait Subject: Send + Sync {
     fn what(&self) -> &'static str;
     /// Where it comes from.
     fn origin(&self) -> &'static str;
-    /// The form that holds and from which it differs least.
-    fn compare_with(&self) -> &'static str;
     /// What is expected.
     fn expect(&self) -> Expect;
     /// The size parameters.
@@ -260,9 +258,6 @@ impl<M: Machine> Subject for Bound<M> {
     }
     fn origin(&self) -> &'static str {
         self.variant.origin
-    }
-    fn compare_with(&self) -> &'static str {
-        self.variant.compare_with
     }
     fn expect(&self) -> Expect {
         self.variant.expect

@@ -4,9 +4,9 @@
 //! time, no randomness and, by default, no dependency, so that Kani and an older compiler can build it.
 
 pub mod io_bitmap;
-pub mod ldt;
 pub mod iommu_flush;
 pub mod iova_bitmap;
+pub mod ldt;
 pub mod machine;
 pub mod pkeys;
 #[cfg(feature = "stateright")]
