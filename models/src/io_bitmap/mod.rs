@@ -706,6 +706,8 @@ pub enum Change {
     AlwaysCopies,
     /// `SwitchTo` makes the base INVALID if the next task has no flag, whatever the last one had.
     InvalidatesForNext,
+    /// Interrupts are on between U4 and user mode.
+    UpdatesTooEarly,
     /// I5 stops one byte early.
     MaxOneByteShort,
     /// Preemption stays off after X3.
