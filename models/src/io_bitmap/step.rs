@@ -98,7 +98,7 @@ fn object(n: &mut State, cpu: usize, pointer: Pointer) -> Option<usize> {
     }
 }
 
-/// The ghost of a call of `ioperm()` that can no longer fail: what POSIX would promise, if it had this call.
+/// The ghost of a call of `ioperm()` that can no longer fail: what ioperm(2) promises to the caller.
 fn granted_after(task: &Task) -> Ports {
     let port = Ports::one(task.work.value());
     match (task.work.turn_on(), task.capable()) {

@@ -83,9 +83,9 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         config: POSTED,
         expect: Expect::broken(
             &["no-excess-permission", "no-missing-permission", "sequence-names-content", "clean-tail"],
-            "fork copies the number, and ioperm() changes the TSS behind it: the child's old number still \
-                matches what the CPU remembers, but the bytes are already those of the parent. prev_max is stale \
-                as well.",
+            "ioperm() copies as many bytes as its own object ever needed, so the permissions of another task beyond \
+                them stay. And the CPU goes on to vouch for what it copied last, though ioperm() has put other bytes \
+                there: see posted-lengths-repaired.",
         )
         .without(UNSHARED),
         quick: &[],
@@ -99,10 +99,38 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         config: Config { compare: Compare::Sequence, ..POSTED },
         expect: Expect::broken(
             &["no-excess-permission", "no-missing-permission", "sequence-names-content", "clean-tail"],
-            "The same. Without the pointer a match is easier to come by, but the shortest way to a wrong \
-                permission needs a child with the same number either way: it is no shorter.",
+            "The same, by the same shortest way, which has nothing to do with the number: see \
+                posted-lengths-repaired-sequence-only for what the pointer is worth.",
         )
         .without(UNSHARED),
+        quick: &[],
+        deep: &[],
+    },
+    Variant {
+        name: "posted-lengths-repaired",
+        what: "The patch, except that ioperm() copies as many bytes as a switch would and stores prev_max.",
+        origin: "x86/ioperm: Add bitmap sequence number, patch V2 08/16, 11 November 2019, with its lengths repaired by kverdict",
+        compare_with: "memcpy-after-flag",
+        config: Config { records: Records { prev_max: true, identity: false }, ..MEMCPY_LAST },
+        expect: Expect::broken(
+            &["no-excess-permission", "no-missing-permission", "sequence-names-content"],
+            "ioperm() does not record what it puts into the TSS: the next switch finds pointer and number of the task \
+                whose bytes were overwritten, and skips the copy.",
+        ).without(UNSHARED),
+        quick: &[],
+        deep: &[],
+    },
+    Variant {
+        name: "posted-lengths-repaired-sequence-only",
+        what: "The same with the pointer dropped.",
+        origin: "reply of 12 November 2019 to x86/ioperm: Add bitmap sequence number, with the lengths repaired by kverdict",
+        compare_with: "recorded-sequence-only",
+        config: Config { compare: Compare::Sequence, records: Records { prev_max: true, identity: false }, ..MEMCPY_LAST },
+        expect: Expect::broken(
+            &["no-excess-permission", "no-missing-permission", "sequence-names-content"],
+            "The same, and shorter: fork copies the number, so what was recorded for the child passes for the parent \
+                as well.",
+        ).without(UNSHARED),
         quick: &[],
         deep: &[],
     },
