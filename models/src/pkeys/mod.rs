@@ -15,14 +15,22 @@
 //! What is called `posted` here is the protocol of the mail on top of `mm_pkey_is_allocated()` as mainline
 //! has it since 2fa9d1cfaf0e and 0a0b152083cf: range check, then `execute_only_pkey`, then the map.
 //! ```text
-//!  pkey_alloc()          pkey_free()           pkey_get(), pkey_set()  mprotect(), pkey_mprotect()    fork()
-//!  A1 down_write         F1 down_write         R0 (locked forms only)  M1 down_write                  K1 down_write
-//!  A2 load map, ffz      C1 range, exec-only?  C1 range, exec-only?    explicit key: C1, M2 load map  K2 copy the mappings
-//!  A5 WRITE_ONCE(map|b)  F2 load map, test     R1 READ_ONCE(map), test plain:        M3 choose key    K3 arch_dup_pkeys()
-//!  A6 own PKRU           F3 WRITE_ONCE(map&~b) R1 (locked: up_write)   first PROT_EXEC-only: A2, A5,  K4 up_write
-//!  A7 failed: give back  F4 up_write           R2 own PKRU             M4 deny in PKRU, M5 store      K5 child runs
-//!  A8 up_write                                                         execute_only_pkey
-//!                                                                      M6 set mapping, M7 up_write
+//!  pkey_alloc()              pkey_free()                pkey_get(), pkey_set()
+//!  A1  down_write            F1  down_write             R0  down_write (locked forms only)
+//!  A2  load map, ffz         C1  range; execute-only?   C1  range; execute-only?
+//!  A5  WRITE_ONCE(map | b)   F2  load map, test bit     R1  READ_ONCE(map), test bit
+//!  A6  rights into PKRU      F3  WRITE_ONCE(map & ~b)   R1  up_write (locked forms only)
+//!  A7  failed: give back     F4  up_write               R2  read or write PKRU
+//!  A8  up_write
+//!
+//!  mprotect(), pkey_mprotect()                                 fork()
+//!  M1  down_write                                              K1  down_write (parent's)
+//!      with a key: C1, M2 load map, test bit                   K2  copy mappings
+//!      without:    M3 choose key; PROT_EXEC alone needs one:   K3  arch_dup_pkeys(): map, execute-only key
+//!                  A2, A5 as above, M4 deny access in PKRU,    K4  up_write
+//!                  M5 store execute_only_pkey                  K5  child runs
+//!  M6  write mapping
+//!  M7  up_write
 //! ```
 //! # Assumptions
 //! - A1: one step is one memory access that others can see, and steps interleave (sequential consistency). What
@@ -31,9 +39,10 @@
 //! - A2: `mmap_sem` is a lock with one writer or several readers. Who waits is not queued: any waiter may be
 //!   next, which allows more than the kernel does. `down_write_killable()` being killed is not modelled.
 //! - A3: a caller is careful (`Callers::Careful`): it frees neither key 0, which its stack has, nor a key that a
-//!   mapping has or that a `pkey_mprotect()` in flight is about to give one, and gives no mapping a key that a call in flight
-//!   is freeing. The kernel checks none of this, by design; `free-in-use` drops the assumption. Everything else a caller may
-//!   get wrong is allowed: any key, in range or not, allocated or not, twice, from two threads at once.
+//!   mapping has or that a `pkey_mprotect()` in flight is about to give one; and it gives no mapping a key that a call
+//!   in flight is freeing. The kernel checks none of this, by design; `free-in-use` drops the assumption. Everything
+//!   else that a caller may get wrong is allowed: any key, the execute-only key included, in range or not, allocated
+//!   or not, twice, from two threads at once.
 //! - A4: `arch_set_user_pkey_access()` may fail, wherever it is called. On real hardware it fails only without
 //!   the feature, so this allows more than the hardware does.
 //! - A5: of the rights of a key, `pkey_alloc()` asks for "deny write", `pkey_set()` and `WRPKRU` for "allow all"
@@ -49,8 +58,8 @@
 //!   once it has started, so a run follows one of them from there and lets the other one go.
 //!
 //! # Bounds
-//! - `keys` (16 in the kernel): key 0, one to two keys to fight over, and a full map. Keys 0 and 1 are in the low byte of
-//!   the map, keys 2 and 3 in the high byte, so that `bytewise-map` has two bytes from three keys on.
+//! - `keys` (16 in the kernel): key 0, one to three keys to fight over, and a full map. Keys 0 and 1 are in the low
+//!   byte of the map, keys 2 and 3 in the high byte, so that `bytewise-map` has two bytes from three keys on.
 //! - Out-of-range arguments: -1, the first key that does not exist, and 32, which a 32-bit shift takes for 0;
 //!   only 32 for `pkey_set()` and `pkey_mprotect()`, which share the check of the others.
 //! - `calls` for each thread, `child_calls` for the one thread of the child of one fork, two mappings at most. A

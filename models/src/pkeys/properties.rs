@@ -15,7 +15,7 @@ pub(super) const PROPERTIES: &[Property<Pkeys>] = &[
     ),
     Property::always(
         "no-lost-update",
-        "An allocation or a free gets lost: with nobody in the middle of a change, the map is not what the calls gave.",
+        "An allocation or a free gets lost: the map is not what the calls have made of it.",
         no_lost_update,
     ),
     Property::always(
@@ -30,12 +30,12 @@ pub(super) const PROPERTIES: &[Property<Pkeys>] = &[
     ),
     Property::always(
         "answer-was-true",
-        "A call says that a key is allocated, or is not, or that none is free, and at no instant of the call that was so.",
+        "A call answers that a key is allocated, or is not, or that none is free, and it never was so during the call.",
         answer_was_true,
     ),
     Property::always(
         "calls-change-only-their-key",
-        "A call turns another bit of the map than the one that it reports, or fails and leaves its bit behind for good.",
+        "A call turns another bit of the map than it reports, or fails and leaves its bit behind for good.",
         calls_change_only_their_key,
     ),
     Property::always(
@@ -55,7 +55,7 @@ pub(super) const PROPERTIES: &[Property<Pkeys>] = &[
     ),
     Property::always(
         "no-aliasing",
-        "A key is handed out while memory still has it from its former owner: rights to the one are rights to the other.",
+        "A key is handed out while memory of its former owner has it: rights to one are rights to the other.",
         |m: &Pkeys, s: &State| s.mms.iter().all(|mm| m.mappings_of(mm).all(|mapping| !aliased(mm, mapping))),
     ),
     Property::always(
@@ -65,17 +65,13 @@ pub(super) const PROPERTIES: &[Property<Pkeys>] = &[
     ),
     Property::always(
         "execute-only-key-allocated",
-        "The key of execute-only memory is free in the map: the next pkey_alloc() hands it out, and the memory opens.",
-        |m: &Pkeys, s: &State| (0..2).all(|mm| m.is_changing(s, mm) || has_its_execute_only_key(&s.mms[mm])),
+        "The key of execute-only memory is free: the next pkey_alloc() hands it out, and the memory opens.",
+        |_, s: &State| (0..2).all(|mm| writers(s, mm) > 0 || has_its_execute_only_key(&s.mms[mm])),
     ),
-    Property::always(
-        "execute-only-denied",
-        "A thread makes memory execute-only and can read it.",
-        execute_only_denied,
-    ),
+    Property::always("execute-only-denied", "A thread makes memory execute-only and can read it.", execute_only_denied),
     Property::always(
         "fork-copies",
-        "A child starts with memory that has keys and without the map, the execute-only key or the keys themselves.",
+        "A child starts with memory that has keys, and without the map or the execute-only key that go with it.",
         fork_copies,
     ),
     Property::always(
@@ -85,88 +81,78 @@ pub(super) const PROPERTIES: &[Property<Pkeys>] = &[
     ),
     Property::always(
         "lock-held-where-needed",
-        "Code that needs mmap_sem runs without it, or leaves without letting go, and everybody else waits forever.",
+        "Code that needs mmap_sem runs without it, or leaves with it, and everybody else waits forever.",
         lock_held_where_needed,
     ),
     Property::always(
         "same-allocation",
-        "The answer 'allocated' is about an allocation that is over, although it was claimed to be about the present one.",
-        |m: &Pkeys, s: &State| m.config.claim != Claim::SameAllocation || answered(s).all(|t| !t.ghost.answer_outdated),
+        "The answer 'allocated' is about an allocation that is over, against what is claimed.",
+        |m: &Pkeys, s: &State| {
+            m.config.claim != Claim::SameAllocation || answered(s).all(|(_, t)| !t.ghost.answer_outdated)
+        },
     ),
     Property::always(
         "answered-key-was-granted",
-        "The answer 'allocated' is about a key that no caller has had, although it was claimed that one had.",
-        |m: &Pkeys, s: &State| m.config.claim != Claim::WasGranted || answered(s).all(|t| t.ghost.was_granted),
+        "The answer 'allocated' is about a key that no caller has had, against what is claimed.",
+        |m: &Pkeys, s: &State| m.config.claim != Claim::WasGranted || answered(s).all(|(_, t)| t.ghost.was_granted),
     ),
     Property::sometimes(
         "answered-then-freed",
-        "A reader answers 'allocated', and by the time it acts the key is free.",
-        |_, s: &State| answered_in(s).any(|(mm, t)| key_asked(t.request).is_some_and(|key| !mm.claims.keys().has(key))),
+        "A reader answers 'allocated', and by the time it returns the key is free.",
+        |_, s: &State| answered(s).any(|(mm, t)| !is_allocated(mm, key_asked(t.request))),
     ),
     Property::sometimes(
         "handed-out-again-behind-a-reader",
         "Behind a reader's back the key is freed and handed out again, and its answer is right by accident.",
-        |_, s: &State| {
-            answered_in(s).any(|(mm, t)| {
-                t.ghost.answer_outdated && key_asked(t.request).is_some_and(|key| mm.claims.keys().has(key))
-            })
-        },
+        |_, s: &State| answered(s).any(|(mm, t)| t.ghost.answer_outdated && is_allocated(mm, key_asked(t.request))),
     ),
     Property::sometimes(
         "answer-about-an-ungranted-key",
         "A reader answers 'allocated' about a key that only a failing or an execute-only allocation ever had.",
-        |_, s: &State| answered(s).any(|t| !t.ghost.was_granted),
+        |_, s: &State| answered(s).any(|(_, t)| !t.ghost.was_granted),
     ),
-    Property::sometimes("writers-contend", "Two threads change the map of one process at the same time.", |m: &Pkeys, s: &State| {
-        (0..2).any(|mm| writers(m, s, mm) >= 2)
-    }),
+    Property::sometimes(
+        "writers-contend",
+        "Two calls that change the map of one process are in flight at the same time.",
+        |_, s: &State| (0..2).any(|mm| writers(s, mm) >= 2),
+    ),
     Property::sometimes(
         "reads-during-a-write",
         "A reader loads the map while a writer has loaded it and not yet stored it.",
         reads_during_a_write,
     ),
     Property::sometimes("map-full", "pkey_alloc() finds the map full.", |_, s: &State| {
-        s.threads.iter().any(|t| t.outcome == Outcome::NoSpace)
+        finished(s).any(|(_, t)| t.outcome == Outcome::NoSpace)
     }),
-    Property::sometimes("failed-allocation-undone", "pkey_alloc() fails after it has stored the bit.", |_, s: &State| {
-        s.threads.iter().any(|t| t.pc == Pc::Return && t.outcome == Outcome::PkruFailed)
-    }),
+    Property::sometimes(
+        "failed-allocation-undone",
+        "pkey_alloc() fails after it has stored the bit.",
+        |_, s: &State| finished(s).any(|(_, t)| t.outcome == Outcome::PkruFailed),
+    ),
     Property::sometimes("execute-only-memory", "A mapping has the execute-only key.", |m: &Pkeys, s: &State| {
-        s.mms.iter().any(|mm| m.mappings_of(mm).any(|mapping| is_execute_only_memory(mm, mapping)))
+        s.mms.iter().any(|mm| m.mappings_of(mm).any(|mapping| is_execute_only(mm, mapping)))
     }),
     Property::sometimes(
         "execute-only-key-refused",
         "A call asks for the execute-only key and is told that it is not allocated.",
-        |_, s: &State| {
-            finished(s).any(|(slot, t)| {
-                t.outcome == Outcome::BadKey && key_asked(t.request) == Some(s.mms[mm_of(slot)].execute_only)
-                    && s.mms[mm_of(slot)].execute_only != Key::NONE
-            })
-        },
+        execute_only_key_refused,
     ),
-    Property::sometimes("double-free-refused", "Two threads free the same key, and one of them is told no.", |_, s: &State| {
-        let freed = |t: &Thread, told: Outcome| t.pc == Pc::Return && t.outcome == told;
-        s.threads.iter().any(|a| {
-            matches!(a.request, Request::Free(_))
-                && freed(a, Outcome::Done)
-                && s.threads.iter().any(|b| b.request == a.request && freed(b, Outcome::BadKey))
-        })
-    }),
-    Property::sometimes("child-allocates", "A child allocates a key after its parent had allocated one.", |_, s: &State| {
-        let child = &s.threads[CHILD];
-        child.pc == Pc::Return && matches!(child.outcome, Outcome::GotKey(key) if key != Key(1))
-    }),
+    Property::sometimes(
+        "double-free-refused",
+        "Two threads free the same key, and one of them is told no.",
+        double_free_refused,
+    ),
+    Property::sometimes(
+        "child-allocates",
+        "A child allocates a key after its parent had allocated one.",
+        |_, s: &State| matches!(s.threads[CHILD].outcome, Outcome::GotKey(key) if key > Key(1)),
+    ),
 ];
 
 impl Pkeys {
     /// The mappings that the size has.
     fn mappings_of<'a>(&self, mm: &'a Mm) -> impl Iterator<Item = &'a Mapping> {
         mm.mappings[..self.mappings as usize].iter()
-    }
-
-    /// Whether a call is in flight that may change the map.
-    fn is_changing(&self, state: &State, mm: usize) -> bool {
-        writers(self, state, mm) > 0
     }
 
     /// Whether the code where the thread is runs under `mmap_sem`.
@@ -207,17 +193,17 @@ fn finished(s: &State) -> impl Iterator<Item = (usize, &Thread)> {
 }
 
 /// Readers that are about to return the answer "allocated", with their address spaces.
-fn answered_in(s: &State) -> impl Iterator<Item = (&Mm, &Thread)> {
+fn answered(s: &State) -> impl Iterator<Item = (&Mm, &Thread)> {
     let reader = |t: &Thread| matches!(t.request, Request::Get(_) | Request::Set(_)) && t.outcome.succeeded();
     finished(s).filter(move |(_, t)| reader(t)).map(|(slot, t)| (&s.mms[mm_of(slot)], t))
 }
 
-fn answered(s: &State) -> impl Iterator<Item = &Thread> {
-    answered_in(s).map(|(_, t)| t)
+fn is_allocated(mm: &Mm, key: Option<Key>) -> bool {
+    key.is_some_and(|key| mm.claims.keys().has(key))
 }
 
 /// How many calls are in flight that may change the map.
-fn writers(_: &Pkeys, s: &State, mm: usize) -> usize {
+fn writers(s: &State, mm: usize) -> usize {
     let writes = |t: &Thread| {
         matches!(t.request, Request::Alloc | Request::Free(_) | Request::Mprotect { key: Key::NONE, .. })
             && t.pc != Pc::Return
@@ -233,9 +219,9 @@ fn no_torn_map(_: &Pkeys, s: &State) -> bool {
     })
 }
 
-fn no_lost_update(m: &Pkeys, s: &State) -> bool {
+fn no_lost_update(_: &Pkeys, s: &State) -> bool {
     let child_runs = s.threads[CHILD].pc != Pc::Absent;
-    (0..2).all(|mm| (mm == 1 && !child_runs) || m.is_changing(s, mm) || s.mms[mm].map == s.mms[mm].claims.keys())
+    (0..2).all(|mm| (mm == 1 && !child_runs) || writers(s, mm) > 0 || s.mms[mm].map == s.mms[mm].claims.keys())
 }
 
 fn answer_was_true(_: &Pkeys, s: &State) -> bool {
@@ -283,7 +269,7 @@ fn rights_as_asked(_: &Pkeys, s: &State) -> bool {
 }
 
 /// Before the mapping is written, the key is the one that the call should give it; afterwards, it has it.
-fn mapping_as_asked(_: &Pkeys, s: &State) -> bool {
+fn mapping_as_asked(m: &Pkeys, s: &State) -> bool {
     s.threads.iter().enumerate().all(|(slot, t)| {
         let Request::Mprotect { mapping, prot, key } = t.request else { return true };
         let mm = &s.mms[mm_of(slot)];
@@ -291,15 +277,29 @@ fn mapping_as_asked(_: &Pkeys, s: &State) -> bool {
         match t.pc {
             Pc::SetMapping if key != Key::NONE => t.key == key,
             Pc::SetMapping if prot != Prot::ExecOnly => {
-                t.key == if is_execute_only_memory(mm, mapping) { Key::DEFAULT } else { mapping.key }
+                t.key == if is_execute_only(mm, mapping) { Key::DEFAULT } else { mapping.key }
             }
             Pc::SetMapping => t.key == mapping.key || t.key == mm.execute_only,
             Pc::Unlock if t.outcome == Outcome::Done => {
-                mapping.prot == prot && (key == Key::NONE || mapping.key == key)
+                let key_fits = match (key, prot) {
+                    (Key::NONE, Prot::ExecOnly) => t.ghost.pkru_failed || has_key_if_possible(m, mm, mapping),
+                    (Key::NONE, _) => true,
+                    _ => mapping.key == key,
+                };
+                mapping.prot == prot && key_fits
             }
             _ => true,
         }
     })
+}
+
+/// Memory that is execute-only has the key for that, unless there is none to be had. Key 0 is no good for it.
+fn has_key_if_possible(m: &Pkeys, mm: &Mm, mapping: &Mapping) -> bool {
+    match mm.execute_only {
+        Key::NONE => mm.map == KeySet::all(m.keys),
+        Key::DEFAULT => true,
+        key => mapping.key == key,
+    }
 }
 
 fn mapped_keys_allocated(m: &Pkeys, s: &State) -> bool {
@@ -308,7 +308,7 @@ fn mapped_keys_allocated(m: &Pkeys, s: &State) -> bool {
         let mm = &s.mms[index];
         *mm == Mm::GONE
             || (index == 1 && !child_runs)
-            || m.is_changing(s, index)
+            || writers(s, index) > 0
             || m.mappings_of(mm).all(|mapping| mm.map.has(mapping.key))
     })
 }
@@ -317,7 +317,7 @@ fn aliased(mm: &Mm, mapping: &Mapping) -> bool {
     mapping.outlived && mm.claims.keys().has(mapping.key)
 }
 
-fn is_execute_only_memory(mm: &Mm, mapping: &Mapping) -> bool {
+fn is_execute_only(mm: &Mm, mapping: &Mapping) -> bool {
     mm.execute_only != Key::NONE && mapping.key == mm.execute_only && mapping.prot == Prot::ExecOnly
 }
 
@@ -344,8 +344,7 @@ fn execute_only_denied(_: &Pkeys, s: &State) -> bool {
     s.threads.iter().enumerate().all(|(slot, t)| {
         let Request::Mprotect { mapping, key: Key::NONE, .. } = t.request else { return true };
         let mm = &s.mms[mm_of(slot)];
-        let made =
-            t.pc == Pc::Unlock && !t.ghost.pkru_failed && is_execute_only_memory(mm, &mm.mappings[mapping as usize]);
+        let made = t.pc == Pc::Unlock && !t.ghost.pkru_failed && is_execute_only(mm, &mm.mappings[mapping as usize]);
         !made || !t.pkru.rights(mm.execute_only).allow_read()
     })
 }
@@ -390,9 +389,23 @@ fn lock_held_where_needed(m: &Pkeys, s: &State) -> bool {
 
 fn reads_during_a_write(_: &Pkeys, s: &State) -> bool {
     let reads = |t: &Thread| t.pc == Pc::CheckMap && matches!(t.request, Request::Get(_) | Request::Set(_));
-    let writes = |t: &Thread| t.pc == Pc::Store && !t.fresh;
+    let writes = |t: &Thread| t.pc == Pc::Store;
     (0..THREADS_MAX).any(|reader| {
         reads(&s.threads[reader])
             && (0..THREADS_MAX).any(|writer| mm_of(writer) == mm_of(reader) && writes(&s.threads[writer]))
+    })
+}
+
+fn execute_only_key_refused(_: &Pkeys, s: &State) -> bool {
+    finished(s).any(|(slot, t)| {
+        let key = s.mms[mm_of(slot)].execute_only;
+        key != Key::NONE && t.outcome == Outcome::BadKey && key_asked(t.request) == Some(key)
+    })
+}
+
+fn double_free_refused(_: &Pkeys, s: &State) -> bool {
+    finished(s).any(|(_, a)| {
+        let freed = matches!(a.request, Request::Free(_)) && a.outcome == Outcome::Done;
+        freed && finished(s).any(|(_, b)| b.request == a.request && b.outcome == Outcome::BadKey)
     })
 }

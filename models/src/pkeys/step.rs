@@ -228,24 +228,31 @@ impl Pkeys {
 
     /// Whether the caller in `slot` makes this request now: assumption A3, and one fork at most.
     fn caller_would(&self, state: &State, slot: usize, request: Request) -> bool {
-        let others = |wanted: fn(Request, Key) -> bool, key: Key| {
-            (0..THREADS_MAX).any(|other| mm_of(other) == mm_of(slot) && wanted(state.threads[other].request, key))
-        };
         let careful = self.config.callers == Callers::Careful;
         let mm = &state.mms[mm_of(slot)];
         match request {
             Request::Free(key) if careful && key != mm.execute_only => {
-                let mapped = mm.mappings[..self.mappings as usize].iter().any(|mapping| mapping.key == key);
-                let soon = others(|r, key| matches!(r, Request::Mprotect { key: k, .. } if k == key), key);
-                key != Key::DEFAULT && !mapped && (key == Key::NONE || !soon)
+                key != Key::DEFAULT && !self.is_mapped(mm, key) && !is_being_mapped(state, slot, key)
             }
-            Request::Mprotect { key, .. } if careful && key != Key::NONE => !others(|r, k| r == Request::Free(k), key),
+            Request::Mprotect { key, .. } if careful && key != Key::NONE => !is_being_freed(state, slot, key),
             Request::Fork => {
-                let forking = state.threads.iter().any(|t| t.request == Request::Fork);
-                slot != CHILD && state.threads[CHILD].pc == Pc::Absent && !forking
+                let mut alone = slot != CHILD && state.threads[CHILD].pc == Pc::Absent;
+                for thread in &state.threads {
+                    alone &= thread.request != Request::Fork;
+                }
+                alone
             }
             _ => true,
         }
+    }
+
+    /// Whether a mapping has `key`.
+    fn is_mapped(&self, mm: &Mm, key: Key) -> bool {
+        let mut mapped = false;
+        for mapping in &mm.mappings[..self.mappings as usize] {
+            mapped |= mapping.key == key;
+        }
+        mapped
     }
 
     /// Proposes the steps that are possible in `state`.
@@ -355,9 +362,7 @@ impl Pkeys {
     fn go_on(&self, state: &mut State, slot: usize) -> bool {
         let mm = mm_of(slot);
         let request = state.threads[slot].request;
-        if !matches!(state.threads[slot].pc, Pc::CheckMapHigh | Pc::GapUnlock | Pc::GapLock | Pc::Reload | Pc::Store)
-            && !matches!(state.threads[slot].pc, Pc::StoreSecond | Pc::UndoStore | Pc::UndoStoreSecond)
-        {
+        if !still_needs_map(state.threads[slot].pc) {
             forget_map(&mut state.threads[slot]);
         }
         match state.threads[slot].pc {
@@ -790,6 +795,31 @@ impl Pkeys {
             _ => true,
         }
     }
+}
+
+/// Whether a thread of the same process is in `pkey_mprotect()` with `key`.
+fn is_being_mapped(state: &State, slot: usize, asked: Key) -> bool {
+    let mut found = false;
+    for (other, thread) in state.threads.iter().enumerate() {
+        let same = matches!(thread.request, Request::Mprotect { key, .. } if key == asked && key != Key::NONE);
+        found |= same && mm_of(other) == mm_of(slot);
+    }
+    found
+}
+
+/// Whether a thread of the same process is in `pkey_free()` with `key`.
+fn is_being_freed(state: &State, slot: usize, asked: Key) -> bool {
+    let mut found = false;
+    for (other, thread) in state.threads.iter().enumerate() {
+        found |= thread.request == Request::Free(asked) && mm_of(other) == mm_of(slot);
+    }
+    found
+}
+
+/// Whether the map that a thread has loaded is still of use where it is.
+const fn still_needs_map(pc: Pc) -> bool {
+    use Pc::{CheckMapHigh, GapLock, GapUnlock, Reload, Store, StoreSecond, UndoStore, UndoStoreSecond};
+    matches!(pc, CheckMapHigh | GapUnlock | GapLock | Reload | Store | StoreSecond | UndoStore | UndoStoreSecond)
 }
 
 /// The map that the thread has loaded is dead.
