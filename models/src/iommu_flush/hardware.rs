@@ -520,11 +520,13 @@ impl Hardware {
         })
     }
 
-    /// Every page that the page tables in memory lead to is still a page of the kernel.
+    /// Every page that the page tables in memory lead to is still a page of the kernel, and no page-table page
+    /// with a present entry has been freed.
     pub fn mapped_pages_are_alive(&self) -> bool {
         (0..AREAS_MAX as u8).all(|area| {
-            (!self.pmd.has(area) || self.use_of(area, Level::Table) == Use::Table)
-                && (!self.pte.has(area) || self.use_of(area, Level::Data) == Use::Data)
+            let (pmd, pte) = (self.pmd.has(area), self.pte.has(area));
+            (!pmd && !pte || self.use_of(area, Level::Table) == Use::Table)
+                && (!pte || self.use_of(area, Level::Data) == Use::Data)
         })
     }
 
