@@ -563,6 +563,24 @@ mod tests {
     }
 
     #[test]
+    fn a_walk_follows_a_cached_upper_entry_that_is_gone() {
+        let mut hardware = walked(Privilege::User);
+        hardware.pmd = Set::EMPTY;
+        let hardware = hardware.device(0, DeviceAct::D1StartWalk(0), Privilege::User).unwrap();
+        let hardware = hardware.device(0, DeviceAct::D2ReadUpper(0), Privilege::User).unwrap();
+        assert_eq!(hardware.iommus[0].walk, Walk::InTable(0));
+    }
+
+    #[test]
+    fn a_drained_iommu_walks_again_only_with_a_pasid_entry() {
+        let mut hardware = walked(Privilege::User);
+        hardware.iommus[0].entry = false;
+        assert!(hardware.device(0, DeviceAct::D1StartWalk(0), Privilege::User).is_some());
+        hardware.invalidate(Request::new(0, Set::EMPTY, Scope::Pasid));
+        assert_eq!(hardware.device(0, DeviceAct::D1StartWalk(0), Privilege::User), None);
+    }
+
+    #[test]
     fn a_leaf_only_invalidation_keeps_the_upper_entry() {
         let mut hardware = walked(Privilege::Supervisor);
         hardware.invalidate(Request::new(0, Set::of(0), Scope::LeafOnly));

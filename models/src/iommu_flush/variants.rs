@@ -566,7 +566,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         .without(&["flush-without-user-does-not-call"]),
     ),
     Variant {
-        quick: &[("iommus", 2)],
+        quick: &[("iommus", 2), ("cpu-caches", 0)],
         deep: &[("iommus", 2), ("areas", 1)],
         ..variant(
             "per-iommu-pasid",
@@ -577,7 +577,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
     },
     Variant {
-        quick: &[("iommus", 2)],
+        quick: &[("iommus", 2), ("binders", 2), ("cpu-caches", 0)],
         deep: &[("iommus", 2), ("binders", 2), ("areas", 1)],
         ..variant(
             "system-wide-pasid",
