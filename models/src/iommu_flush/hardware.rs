@@ -520,11 +520,13 @@ impl Hardware {
         })
     }
 
-    /// Every page that the page tables in memory lead to is still a page of the kernel.
+    /// Every page that the page tables in memory lead to is still a page of the kernel, and no page-table page
+    /// with a present entry has been freed.
     pub fn mapped_pages_are_alive(&self) -> bool {
         (0..AREAS_MAX as u8).all(|area| {
-            (!self.pmd.has(area) || self.use_of(area, Level::Table) == Use::Table)
-                && (!self.pte.has(area) || self.use_of(area, Level::Data) == Use::Data)
+            let (pmd, pte) = (self.pmd.has(area), self.pte.has(area));
+            (!pmd && !pte || self.use_of(area, Level::Table) == Use::Table)
+                && (!pte || self.use_of(area, Level::Data) == Use::Data)
         })
     }
 
@@ -558,6 +560,24 @@ mod tests {
         let user = walked(Privilege::User);
         assert_eq!(user.iommus[0].walk, Walk::Idle);
         assert!(user.iommus[0].upper.has(0));
+    }
+
+    #[test]
+    fn a_walk_follows_a_cached_upper_entry_that_is_gone() {
+        let mut hardware = walked(Privilege::User);
+        hardware.pmd = Set::EMPTY;
+        let hardware = hardware.device(0, DeviceAct::D1StartWalk(0), Privilege::User).unwrap();
+        let hardware = hardware.device(0, DeviceAct::D2ReadUpper(0), Privilege::User).unwrap();
+        assert_eq!(hardware.iommus[0].walk, Walk::InTable(0));
+    }
+
+    #[test]
+    fn a_drained_iommu_walks_again_only_with_a_pasid_entry() {
+        let mut hardware = walked(Privilege::User);
+        hardware.iommus[0].entry = false;
+        assert!(hardware.device(0, DeviceAct::D1StartWalk(0), Privilege::User).is_some());
+        hardware.invalidate(Request::new(0, Set::EMPTY, Scope::Pasid));
+        assert_eq!(hardware.device(0, DeviceAct::D1StartWalk(0), Privilege::User), None);
     }
 
     #[test]

@@ -559,6 +559,7 @@ pub struct IommuFlush {
     areas: u8,
     iommus: u8,
     binds: u8,
+    cpu_caches: u8,
     places: Places,
 }
 
@@ -617,6 +618,14 @@ impl Machine for IommuFlush {
         Parameter { name: "areas", says: "areas with a page table and a data page", min: 1, max: 2, quick: 1, deep: 2 },
         Parameter { name: "iommus", says: "IOMMUs, each with a device", min: 1, max: 2, quick: 1, deep: 1 },
         Parameter { name: "binds", says: "binds before the run ends", min: 1, max: 3, quick: 2, deep: 2 },
+        Parameter {
+            name: "cpu-caches",
+            says: "1 if the CPUs cache what they touch",
+            min: 0,
+            max: 1,
+            quick: 1,
+            deep: 1,
+        },
     ];
     const PROPERTIES: &'static [Property<Self>] = properties::PROPERTIES;
     const KINDS: &'static [StepKind] = view::KINDS;
@@ -629,6 +638,7 @@ impl Machine for IommuFlush {
             areas: size.get(2),
             iommus: size.get(3),
             binds: size.get(4),
+            cpu_caches: size.get(5),
             places: Places::new(config.flush),
         }
     }

@@ -65,9 +65,11 @@ pub(super) const PROPERTIES: &[Property<IommuFlush>] = &[
         mutex_held_by_its_user,
     ),
     P::always("it-builds", "The configuration does not compile.", |_, s| s.build != Build::Failed),
-    P::always("mapped-pages-are-alive", "The kernel's own page tables lead to a page that was freed.", |_, s| {
-        s.hardware.mapped_pages_are_alive()
-    }),
+    P::always(
+        "mapped-pages-are-alive",
+        "The kernel's own page tables lead to a page that was freed, or are freed with an entry in them.",
+        |_, s| s.hardware.mapped_pages_are_alive(),
+    ),
     P::always("frees-only-its-own", "A page is freed twice, or under its new owner.", |m, s| {
         s.flushers.iter().all(|f| {
             let own = match f.level {

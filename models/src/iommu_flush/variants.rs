@@ -523,13 +523,16 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         Expect::broken(STALE, "The paging-structure cache keeps the entry of a page-table page that is freed.")
             .without(&["flush-removes-an-upper-entry", "flush-catches-a-walk"]),
     ),
-    variant(
+    Variant {
+        quick: &[("flushers", 2), ("binds", 1)],
+        ..variant(
         "only-smp-on-smp",
         "Only the SMP definition of flush_tlb_kernel_range() is patched, and the kernel is an SMP kernel.",
         "the same mail, which patches both definitions",
         Config { up_patched: false, ..RCU },
         Expect::holds("The definition that is built is the patched one."),
-    ),
+    )
+    },
     Variant {
         compare_with: "rcu-on-up",
         ..variant(
@@ -563,7 +566,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         .without(&["flush-without-user-does-not-call"]),
     ),
     Variant {
-        quick: &[("iommus", 2)],
+        quick: &[("iommus", 2), ("cpu-caches", 0)],
         deep: &[("iommus", 2), ("areas", 1)],
         ..variant(
             "per-iommu-pasid",
@@ -574,7 +577,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
     },
     Variant {
-        quick: &[("iommus", 2)],
+        quick: &[("iommus", 2), ("binders", 2), ("cpu-caches", 0)],
         deep: &[("iommus", 2), ("binders", 2), ("areas", 1)],
         ..variant(
             "system-wide-pasid",

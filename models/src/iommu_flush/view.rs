@@ -45,6 +45,7 @@ const C4: usize = 9;
 const D1: usize = 23;
 const D6: usize = 28;
 const M1: usize = 29;
+const M3: usize = 31;
 
 fn kind_of(act: Act) -> usize {
     match act {
@@ -107,6 +108,7 @@ pub(super) fn kind_is_used(machine: &IommuFlush, kind: usize) -> bool {
         _ if !compiles => false,
         C1 | C4 if elsewhere => false,
         D1..=D6 => grants,
+        M3 => machine.cpu_caches == 1,
         M1.. => true,
         _ => {
             contains(machine.flush(Level::Data))

@@ -319,6 +319,7 @@ pub struct DeferredFree {
     areas: u8,
     iommus: u8,
     binds: u8,
+    cpu_caches: u8,
 }
 
 impl DeferredFree {
@@ -357,6 +358,14 @@ impl Machine for DeferredFree {
         Parameter { name: "areas", says: "areas with a page table and a data page", min: 1, max: 2, quick: 1, deep: 2 },
         Parameter { name: "iommus", says: "IOMMUs, each with a device and an mm", min: 1, max: 2, quick: 1, deep: 1 },
         Parameter { name: "binds", says: "binds before the run ends", min: 0, max: 3, quick: 2, deep: 1 },
+        Parameter {
+            name: "cpu-caches",
+            says: "1 if the CPUs cache what they touch",
+            min: 0,
+            max: 1,
+            quick: 1,
+            deep: 1,
+        },
     ];
     const PROPERTIES: &'static [Property<Self>] = properties::PROPERTIES;
     const KINDS: &'static [StepKind] = view::KINDS;
@@ -369,6 +378,7 @@ impl Machine for DeferredFree {
             areas: size.get(2),
             iommus: size.get(3),
             binds: size.get(4),
+            cpu_caches: size.get(5),
         }
     }
 

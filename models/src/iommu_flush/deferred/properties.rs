@@ -36,9 +36,11 @@ pub(super) const PROPERTIES: &[P] = &[
         "Two threads change the queue at a time, or its lock stays locked behind its user.",
         |m, s| held_by_its_user(m, s, s.lock, Act::Q1Lock, Act::Q4Unlock),
     ),
-    P::always("mapped-pages-are-alive", "The kernel's own page tables lead to a page that was freed.", |_, s| {
-        s.hardware.mapped_pages_are_alive()
-    }),
+    P::always(
+        "mapped-pages-are-alive",
+        "The kernel's own page tables lead to a page that was freed, or are freed with an entry in them.",
+        |_, s| s.hardware.mapped_pages_are_alive(),
+    ),
     P::always("frees-only-its-own", "A page is freed twice, or under its new owner.", frees_only_its_own),
     P::always(
         "no-page-lost",

@@ -35,7 +35,12 @@ pub(super) fn step(machine: &DeferredFree, state: &State, step: Step) -> Option<
             }
             next.hardware = state.hardware.reuse(frame)?;
         }
-        Step::M3FillCpuTlb { area } => next.hardware = state.hardware.fill_cpu(area)?,
+        Step::M3FillCpuTlb { area } => {
+            if machine.cpu_caches == 0 {
+                return None;
+            }
+            next.hardware = state.hardware.fill_cpu(area)?;
+        }
     }
     Some(next)
 }

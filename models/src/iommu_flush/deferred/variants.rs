@@ -273,7 +273,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             .without(NO_ITEM),
     ),
     Variant {
-        quick: &[("areas", 2), ("binds", 1)],
+        quick: &[("areas", 2), ("binds", 1), ("cpu-caches", 0)],
         ..variant(
         "flush-before-splice",
         "The work item flushes first, and then takes the lock and frees what is in the queue.",

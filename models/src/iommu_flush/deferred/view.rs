@@ -50,6 +50,7 @@ const SUBMIT: usize = 13;
 const WAIT: usize = 14;
 const D1: usize = 23;
 const D6: usize = 27;
+const M3: usize = 29;
 
 fn kind_of(act: Act) -> usize {
     match act {
@@ -105,6 +106,7 @@ pub(super) fn kind_is_used(machine: &DeferredFree, kind: usize) -> bool {
     match kind {
         SUBMIT | WAIT | D6 if !binds => false,
         D1..D6 => binds,
+        M3 => machine.cpu_caches == 1,
         D6.. => true,
         _ => {
             contains(Work::FreeData)
