@@ -559,14 +559,14 @@ const KINDS: &[StepKind] = &[
 const PARAMETERS: &[Parameter] = &[
     Parameter { name: "cpus", says: "CPUs", min: 1, max: 3, quick: 2, deep: 2 },
     Parameter { name: "threads", says: "threads of the process", min: 1, max: 3, quick: 2, deep: 2 },
-    Parameter { name: "callers", says: "threads that call modify_ldt()", min: 1, max: 3, quick: 1, deep: 2 },
+    Parameter { name: "callers", says: "threads that call modify_ldt()", min: 1, max: 3, quick: 1, deep: 1 },
     Parameter {
         name: "kernel_threads",
         says: "CPUs that may run a kernel thread or another process",
         min: 0,
         max: 3,
         quick: 0,
-        deep: 1,
+        deep: 0,
     },
     Parameter { name: "pages", says: "pages of memory", min: 1, max: 4, quick: 3, deep: 3 },
     Parameter {
@@ -583,9 +583,9 @@ const PARAMETERS: &[Parameter] = &[
         min: 1,
         max: MAX_WRITES,
         quick: 2,
-        deep: 3,
+        deep: 2,
     },
-    Parameter { name: "failures", says: "allocations that fail", min: 0, max: 3, quick: 1, deep: 1 },
+    Parameter { name: "failures", says: "allocations that fail", min: 0, max: 3, quick: 0, deep: 0 },
 ];
 
 impl Machine for Ldt {
