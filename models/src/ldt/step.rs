@@ -317,10 +317,10 @@ impl Ldt {
                 }
             }
             (CpuGo::LoadLdtr, CpuPc::LoadLdtr) => {
-                let base = s.memory.ldt(now.ldt?);
-                let limit = if self.config.read_once { base } else { s.memory.ldt(s.mm.ldt?) };
+                let ldt = s.memory.ldt(now.ldt?);
                 let c = s.cpu_mut(cpu);
-                c.ldtr = base.slot.map(|slot| Ldtr { slot, entries: limit.entries });
+                // Slot -1 is not mapped: the kernel warns and clears LDTR.
+                c.ldtr = ldt.slot.map(|slot| Ldtr { slot, entries: ldt.entries });
                 c.ldt = None;
                 self.ldtr_loaded(s, cpu);
             }
@@ -761,7 +761,7 @@ impl Ldt {
     }
 
     /// The LDT that is freed when mapping fails.
-    fn freed_on_error(&self, thread: &Thread) -> Option<super::memory::LdtId> {
+    pub(super) fn freed_on_error(&self, thread: &Thread) -> Option<super::memory::LdtId> {
         match self.config.on_error {
             OnError::FreeOld => thread.old,
             OnError::FreeNew | OnError::FreeTables | OnError::Unmap => thread.new,
@@ -769,7 +769,7 @@ impl Ldt {
     }
 
     /// The CPUs that a flush interrupts.
-    fn flush_targets(&self, s: &State, flush: Flush) -> CpuSet {
+    pub(super) fn flush_targets(&self, s: &State, flush: Flush) -> CpuSet {
         // When page tables are freed, lazy CPUs must let go of them too.
         if flush == Flush::Exit || flush == Flush::Undone || self.config.lazy == LazyFlush::Leave {
             return s.mask;

@@ -58,7 +58,6 @@ pub(super) const MAINLINE: Config = Config {
     test: HandlerTest::LoadedMm,
     mask: MaskBit::First,
     switch_loads_ldtr: true,
-    read_once: true,
     lazy: LazyFlush::CatchUp,
     switch_compares_active: false,
     exit_waits: true,
@@ -497,23 +496,6 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "A lazy CPU has left the address space; the thread that comes back runs on whatever page table is loaded.",
         )
         .without(ONE_CALL),
-    ),
-    at(
-        &[("kernel_threads", 1), ("entries", 2), ("threads", 2)],
-        Variant {
-            compare_with: "mainline-growing",
-            ..versus_mainline(
-                "ldt-read-twice",
-                "load_mm_ldt() reads context.ldt twice: the base comes from the first LDT, the limit from the second.",
-                "kverdict: READ_ONCE() forgotten, and the compiler reads again",
-                Config { read_once: false, ..MAINLINE },
-            )
-        },
-        Expect::broken(
-            &["consistent-descriptor"],
-            "A call installs a longer LDT between the two reads, and LDTR covers an entry that the old LDT never had.",
-        )
-        .without(NO_REUSE),
     ),
     at(
         LAZY,
