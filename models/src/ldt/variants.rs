@@ -74,8 +74,12 @@ type Sizes = &'static [(&'static str, u8)];
 const LAZY: Sizes = &[("kernel_threads", 1)];
 /// The same with one call.
 const LAZY_ONE_CALL: Sizes = &[("kernel_threads", 1), ("writes", 1)];
-/// A slot is filled again only by the third call.
-const THREE_CALLS: Sizes = &[("writes", 3)];
+/// One thread on one CPU: the bug needs no other.
+const ALONE: Sizes = &[("cpus", 1), ("threads", 1)];
+/// The same with an allocation that fails.
+const ALONE_FAILING: Sizes = &[("cpus", 1), ("threads", 1), ("failures", 1)];
+/// The same with three calls: a slot is filled again only by the third.
+const ALONE_THREE_CALLS: Sizes = &[("cpus", 1), ("threads", 1), ("writes", 3)];
 /// LDTs of two pages on one CPU, and an allocation that fails.
 const TWO_PAGES: Sizes = &[("cpus", 1), ("threads", 1), ("entries", 3), ("pages", 4), ("failures", 1)];
 
@@ -86,6 +90,7 @@ const ONE_CALL: &[&str] =
     &["old-ldt-used-while-slot-fills", "both-slots-used", "slot-used-again", "freed-page-used-again"];
 const ONE_CPU: &[&str] =
     &["both-slots-used", "slot-used-again", "freed-page-used-again", "lazy-cpu-reloads", "call-preempted"];
+const ONE_CPU_THREE_CALLS: &[&str] = &["both-slots-used", "lazy-cpu-reloads", "call-preempted"];
 const NO_SWITCH: &[&str] = &["call-preempted"];
 
 const REVIEW: &str = "mail of 30 December 2017, Re: Review of KPTI patchset";
@@ -187,7 +192,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
     ),
     // ---- posted and debated ----
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "posted",
             "The slot is flushed when it is filled, and the old slot stays mapped when its LDT is freed.",
@@ -199,10 +204,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "After the second call the first LDT's pages are free, and its slot still maps them. LDTR never points there, \
              but Meltdown reads what the next owner writes.",
         )
-        .without(NO_REUSE_NO_SWITCH),
+        .without(ONE_CPU),
     ),
     at(
-        &[("failures", 1)],
+        ALONE_FAILING,
         versus_mainline(
             "posted-error-path",
             "As posted: if mapping fails, the old LDT is freed. Taken at its word, that mapping may fail at any entry.",
@@ -225,10 +230,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             ],
             "The installed LDT is freed while every CPU uses it, and the new one is lost.",
         )
-        .without(NO_SWITCH),
+        .without(ONE_CPU_THREE_CALLS),
     ),
     at(
-        &[("failures", 1)],
+        ALONE_FAILING,
         versus_mainline(
             "posted-error-path-shared-table",
             "The same error path where it can be reached: both slots share one page table, so only the first call can fail.",
@@ -240,10 +245,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "The first call has no old LDT, so the error path frees nothing at all: the new LDT leaks. The use after free \
              that the review saw needs a mapping that fails when an LDT is installed.",
         )
-        .without(NO_REUSE_NO_SWITCH),
+        .without(ONE_CPU),
     ),
     at(
-        THREE_CALLS,
+        ALONE_THREE_CALLS,
         versus_mainline(
             "unmap-no-flush",
             "The old slot is unmapped, but nothing is ever flushed.",
@@ -254,10 +259,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             &["no-freed-ldt-access", "no-mapped-free-page", "consistent-descriptor", "synchronous"],
             "A CPU keeps the translation of a slot from two calls ago, and uses it when the slot is in use again.",
         )
-        .without(NO_SWITCH),
+        .without(ONE_CPU_THREE_CALLS),
     ),
     at(
-        THREE_CALLS,
+        ALONE_THREE_CALLS,
         versus_mainline(
             "flush-at-map-only",
             "The old slot is unmapped, and flushed only when it is filled again, as in 2017.",
@@ -269,10 +274,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "What LDTR leads to is always right, since a slot is flushed before it is used again. But until then a TLB may \
              still lead to the freed page, and that is all Meltdown needs.",
         )
-        .without(NO_SWITCH),
+        .without(ONE_CPU_THREE_CALLS),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "single-slot",
             "One slot: the new LDT is mapped over the old one.",
@@ -286,7 +291,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         .without(&["old-ldt-used-while-slot-fills", "both-slots-used", "freed-page-used-again", "call-preempted"]),
     ),
     at(
-        THREE_CALLS,
+        ALONE_THREE_CALLS,
         versus_mainline(
             "constant-slot",
             "The slot is 1 if there is an old LDT, whichever slot that has.",
@@ -297,10 +302,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             &["slot-in-use-untouched", "ldt-is-mapped", "consistent-descriptor", "synchronous", "slot-serves-its-ldt"],
             "The second call goes from slot 0 to slot 1 and is right by accident; the third maps over the LDT in use.",
         )
-        .without(&["slot-used-again", "call-preempted"]),
+        .without(&["both-slots-used", "slot-used-again", "lazy-cpu-reloads", "call-preempted"]),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "free-before-ipi",
             "The old pages are freed as soon as the new LDT is installed, before the CPUs have answered.",
@@ -311,10 +316,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             &["no-freed-ldt-access", "no-mapped-free-page", "consistent-descriptor"],
             "Until it has answered, a CPU reads its descriptors in the old pages.",
         )
-        .without(NO_REUSE_NO_SWITCH),
+        .without(ONE_CPU),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "unmap-before-ipi",
             "The old slot is unmapped and flushed before the CPUs have answered.",
@@ -325,7 +330,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             &["slot-in-use-untouched", "ldt-is-mapped"],
             "LDTR of a CPU that has not answered points to a slot that is no longer mapped: its next segment load faults.",
         )
-        .without(NO_REUSE_NO_SWITCH),
+        .without(ONE_CPU),
     ),
     at(
         &[],
@@ -572,7 +577,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         .without(NO_SWITCH),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "flush-before-clear",
             "The old slot is flushed before its entries are cleared.",
@@ -580,10 +585,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             Config { order: Order::FLUSH_BEFORE_CLEAR, ..MAINLINE },
         ),
         Expect::broken(&["no-mapped-free-page"], "The CPU walks the page table again between the flush and the clear.")
-            .without(NO_REUSE_NO_SWITCH),
+            .without(ONE_CPU),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "free-before-flush",
             "The old pages are freed after the entries are cleared, but before the flush.",
@@ -591,10 +596,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             Config { order: Order::FREE_BEFORE_FLUSH, ..MAINLINE },
         ),
         Expect::broken(&["no-mapped-free-page"], "Until the flush a TLB leads to the freed pages.")
-            .without(NO_REUSE_NO_SWITCH),
+            .without(ONE_CPU),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "slot-after-publish",
             "The slot is stored in the new LDT after that is installed.",
@@ -602,10 +607,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             Config { order: Order::SLOT_AFTER_PUBLISH, ..MAINLINE },
         ),
         Expect::broken(&["installed-slot-is-valid"], "A CPU that switches in between reads slot -1 and clears LDTR.")
-            .without(NO_REUSE_NO_SWITCH),
+            .without(ONE_CPU),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "edit-after-publish",
             "The descriptor is written after the LDT is installed.",
@@ -613,22 +618,17 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             Config { order: Order::EDIT_AFTER_PUBLISH, ..MAINLINE },
         ),
         Expect::broken(&["ldt-is-what-was-asked-for"], "The installed LDT lacks the edit for which it was made.")
-            .without(NO_REUSE_NO_SWITCH),
+            .without(ONE_CPU),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "slots-not-shown",
             "The user-mode page table never leads to the slots.",
             "kverdict: a one-line change that forgets map_ldt_struct_to_user()",
             Config { order: Order::NOT_SHOWN, ..MAINLINE },
         ),
-        Expect::broken(&["ldt-is-mapped", "slot-serves-its-ldt"], "The first segment load through LDTR faults.").without(&[
-            "slot-used-again",
-            "freed-page-used-again",
-            "stale-translation-before-flush",
-            "call-preempted",
-        ]),
+        Expect::broken(&["ldt-is-mapped", "slot-serves-its-ldt"], "The first segment load through LDTR faults.").without(&["both-slots-used", "slot-used-again", "freed-page-used-again", "lazy-cpu-reloads", "stale-translation-before-flush", "call-preempted"]),
     ),
     at(
         &[],
@@ -650,7 +650,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             ]),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "ipi-before-publish",
             "The CPUs are interrupted before the new LDT is installed.",
@@ -661,23 +661,17 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             &["slot-in-use-untouched", "ldt-is-mapped", "synchronous"],
             "The CPUs load the old LDT again, and it is then unmapped and freed.",
         )
-        .without(&[
-            "old-ldt-used-while-slot-fills",
-            "both-slots-used",
-            "slot-used-again",
-            "freed-page-used-again",
-            "call-preempted",
-        ]),
+        .without(&["old-ldt-used-while-slot-fills", "both-slots-used", "slot-used-again", "freed-page-used-again", "lazy-cpu-reloads", "call-preempted"]),
     ),
     at(
-        &[],
+        ALONE,
         versus_mainline(
             "struct-not-freed",
             "The pages of the old LDT are freed, its struct is forgotten.",
             "kverdict: a one-line change that forgets kfree()",
             Config { order: Order::STRUCT_NOT_FREED, ..MAINLINE },
         ),
-        Expect::broken(&["no-leak"], "Every call loses a struct.").without(NO_REUSE_NO_SWITCH),
+        Expect::broken(&["no-leak"], "Every call loses a struct.").without(ONE_CPU),
     ),
     at(
         TWO_PAGES,
