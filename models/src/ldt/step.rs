@@ -1,6 +1,6 @@
 //! The transitions.
 
-use super::memory::{Content, Frame, MAX_SIZE, Page, Slot, Translations, Use};
+use super::memory::{MAX_SIZE, Page, Slot, Translations};
 use super::{
     Action, Config, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, HandlerTest, Ipi, LazyFlush, Ldt, Ldtr, MAX_CPUS, MaskBit,
     OnError, Pc, Phase, SlotChoice, State, Step, Task, Thread, ThreadId, Work,
@@ -22,10 +22,7 @@ impl State {
     }
     /// Whether a page-table entry or a TLB still leads to the page.
     fn is_remembered(&self, page: Page) -> bool {
-        let leads = |all: Translations| {
-            Slot::BOTH.into_iter().any(|slot| (0..MAX_SIZE as u8).any(|entry| all.get(slot, entry) == Some(page)))
-        };
-        leads(self.mm.entries) || self.cpus.iter().any(|cpu| leads(cpu.tlb))
+        self.mm.entries.leads_to(page) || self.cpus.iter().any(|cpu| cpu.tlb.leads_to(page))
     }
     /// Whether the mm has no users left.
     pub(super) fn is_gone(&self) -> bool {
@@ -85,14 +82,9 @@ impl Ldt {
         Some(next)
     }
 
-    /// Whether the allocator may hand out this page: it is free, and of the free pages that no translation leads to,
-    /// it is the lowest (the others differ from it in nothing).
+    /// Whether the allocator may hand out this page.
     fn may_hand_out(&self, state: &State, page: Page) -> bool {
-        let is_free = |page: Page| (page as u8) < self.pages && state.memory.frame(page).used_by == Use::Free;
-        let is_lower = |other: &Page| (*other as u8) < page as u8;
-        is_free(page)
-            && (state.is_remembered(page)
-                || !Page::ALL.iter().filter(|p| is_lower(p)).any(|p| is_free(*p) && !state.is_remembered(*p)))
+        state.memory.may_hand_out(page, self.pages, |page| state.is_remembered(page))
     }
 
     /// Proposes the steps that may be possible, by where CPUs and threads stand.

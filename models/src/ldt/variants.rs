@@ -116,7 +116,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
     // ---- what holds ----
     at_both(
         &[("kernel_threads", 1), ("writes", 3)],
-        &[("kernel_threads", 1), ("writes", 3), ("callers", 2), ("failures", 1)],
+        &[("kernel_threads", 1), ("writes", 3), ("entries", 2)],
         versus_mainline(
             "mainline",
             "The new LDT goes into the other slot; when every CPU has changed over, the old slot is unmapped and flushed, \
@@ -277,7 +277,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         .without(ONE_CPU_THREE_CALLS),
     ),
     at(
-        ALONE,
+        &[],
         versus_mainline(
             "single-slot",
             "One slot: the new LDT is mapped over the old one.",
