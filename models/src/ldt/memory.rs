@@ -94,6 +94,10 @@ impl Translations {
         };
         Self(self.0 & !(0xf << Self::shift(slot, entry)) | number << Self::shift(slot, entry))
     }
+    /// Whether any entry leads to the page.
+    pub fn leads_to(self, page: Page) -> bool {
+        Slot::BOTH.into_iter().any(|slot| (0..MAX_SIZE as u8).any(|entry| self.get(slot, entry) == Some(page)))
+    }
     /// The same translations without the first `entries` of a slot.
     pub const fn without(self, slot: Slot, entries: u8) -> Self {
         let mut left = self;
@@ -219,6 +223,15 @@ impl Memory {
     /// What is known about a page.
     pub const fn frame(&self, page: Page) -> Frame {
         self.frames[page as usize]
+    }
+
+    /// Whether the page allocator of a machine with that many pages may hand out this one: it is free, and of the free
+    /// pages that no translation leads to it is the lowest (the others differ from it in nothing).
+    pub fn may_hand_out(&self, page: Page, pages: u8, is_remembered: impl Fn(Page) -> bool) -> bool {
+        let is_free = |page: Page| (page as u8) < pages && self.frame(page).used_by == Use::Free;
+        let is_plain = |page: Page| is_free(page) && !is_remembered(page);
+        let has_lower = Page::ALL.into_iter().any(|other| (other as u8) < page as u8 && is_plain(other));
+        is_free(page) && (!has_lower || is_remembered(page))
     }
 
     /// `alloc_ldt_struct()`, first half: the struct, at the lowest free address. `None`: no address is free.

@@ -410,8 +410,6 @@ pub struct Config {
     pub mask: MaskBit,
     /// `switch_mm()` loads LDTR.
     pub switch_loads_ldtr: bool,
-    /// `load_mm_ldt()` reads `context.ldt` once.
-    pub read_once: bool,
     /// What a flush does about lazy CPUs.
     pub lazy: LazyFlush,
     /// `switch_mm()` compares the new address space with `active_mm`, not with `loaded_mm`.
@@ -579,14 +577,14 @@ const KINDS: &[StepKind] = &[
 const PARAMETERS: &[Parameter] = &[
     Parameter { name: "cpus", says: "CPUs", min: 1, max: 3, quick: 2, deep: 2 },
     Parameter { name: "threads", says: "threads of the process", min: 1, max: 3, quick: 2, deep: 2 },
-    Parameter { name: "callers", says: "threads that call modify_ldt()", min: 1, max: 3, quick: 1, deep: 2 },
+    Parameter { name: "callers", says: "threads that call modify_ldt()", min: 1, max: 3, quick: 1, deep: 1 },
     Parameter {
         name: "kernel_threads",
         says: "CPUs that may run a kernel thread or another process",
         min: 0,
         max: 3,
         quick: 0,
-        deep: 1,
+        deep: 0,
     },
     Parameter { name: "pages", says: "pages of memory", min: 1, max: 4, quick: 3, deep: 3 },
     Parameter {
@@ -603,9 +601,9 @@ const PARAMETERS: &[Parameter] = &[
         min: 1,
         max: MAX_WRITES,
         quick: 2,
-        deep: 3,
+        deep: 2,
     },
-    Parameter { name: "failures", says: "allocations that fail", min: 0, max: 3, quick: 1, deep: 1 },
+    Parameter { name: "failures", says: "allocations that fail", min: 0, max: 3, quick: 0, deep: 0 },
 ];
 
 impl Machine for Ldt {
@@ -783,7 +781,11 @@ impl Machine for Ldt {
         let waits = self.threads > self.cpus || self.kernel_threads > spare;
         let two_pages = self.entries > memory::PER_PAGE;
         let replaces = self.writes > 1 && (self.pages > 2 || self.pages > 1 && !(two_pages && self.config.in_place));
+        // A lock that is never dropped stops the second call, and with it everything else.
+        let stuck = has(Phase::TakeLock) && !has(Phase::DropLock) && self.writes > 1;
         match KINDS[kind].name {
+            "FlushRaiseGeneration" | "FlushSendIpi" | "AnswerFlush" | "UnlinkTables" => !stuck || self.failures > 0,
+            "W13Free" => !stuck,
             "W6ShowSlots" => has(Phase::Show),
             "CacheTranslation" => has(Phase::Show),
             "W9TakeLock" => has(Phase::TakeLock),
@@ -792,7 +794,7 @@ impl Machine for Ldt {
             "W12ClearEntry" => {
                 let in_place = self.config.in_place && self.entries == 1;
                 let undo = self.config.on_error == OnError::Unmap && two_pages && self.pages > 1;
-                undo || has(Phase::Unmap) && replaces && !in_place
+                undo || has(Phase::Unmap) && replaces && !in_place && !stuck
             }
             "SwitchSetMask" => waits && self.config.mask != MaskBit::Never,
             "ReadGeneration" => waits,

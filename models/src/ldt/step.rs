@@ -1,9 +1,9 @@
 //! The transitions.
 
-use super::memory::{Content, Frame, Page, Slot, Translations, Use, MAX_SIZE};
+use super::memory::{MAX_SIZE, Page, Slot, Translations};
 use super::{
-    Action, Config, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, HandlerTest, Ipi, LazyFlush, Ldt, Ldtr, MaskBit,
-    OnError, Pc, Phase, SlotChoice, State, Step, Task, Thread, ThreadId, Work, MAX_CPUS,
+    Action, Config, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, HandlerTest, Ipi, LazyFlush, Ldt, Ldtr, MAX_CPUS, MaskBit,
+    OnError, Pc, Phase, SlotChoice, State, Step, Task, Thread, ThreadId, Work,
 };
 
 impl State {
@@ -22,10 +22,7 @@ impl State {
     }
     /// Whether a page-table entry or a TLB still leads to the page.
     fn is_remembered(&self, page: Page) -> bool {
-        let leads = |all: Translations| {
-            Slot::BOTH.into_iter().any(|slot| (0..MAX_SIZE as u8).any(|entry| all.get(slot, entry) == Some(page)))
-        };
-        leads(self.mm.entries) || self.cpus.iter().any(|cpu| leads(cpu.tlb))
+        self.mm.entries.leads_to(page) || self.cpus.iter().any(|cpu| cpu.tlb.leads_to(page))
     }
     /// Whether the mm has no users left.
     pub(super) fn is_gone(&self) -> bool {
@@ -85,14 +82,9 @@ impl Ldt {
         Some(next)
     }
 
-    /// Whether the allocator may hand out this page: it is free, and of the free pages that no translation leads to,
-    /// it is the lowest (the others differ from it in nothing).
+    /// Whether the allocator may hand out this page.
     fn may_hand_out(&self, state: &State, page: Page) -> bool {
-        let is_free = |page: Page| (page as u8) < self.pages && state.memory.frame(page).used_by == Use::Free;
-        let is_lower = |other: &Page| (*other as u8) < page as u8;
-        is_free(page)
-            && (state.is_remembered(page)
-                || !Page::ALL.iter().filter(|p| is_lower(p)).any(|p| is_free(*p) && !state.is_remembered(*p)))
+        state.memory.may_hand_out(page, self.pages, |page| state.is_remembered(page))
     }
 
     /// Proposes the steps that may be possible, by where CPUs and threads stand.
@@ -303,8 +295,7 @@ impl Ldt {
                 }
                 c.page_table = true;
                 c.loaded = true;
-                c.pc =
-                    if self.config.mask == MaskBit::AfterPageTable { CpuPc::SetMask } else { self.after_page_table() };
+                c.pc = if self.config.mask == MaskBit::AfterPageTable { CpuPc::SetMask } else { self.after_page_table() };
             }
             (CpuGo::ReadLdt, CpuPc::ReadLdt) => {
                 let ldt = s.mm.ldt;
@@ -318,10 +309,10 @@ impl Ldt {
                 }
             }
             (CpuGo::LoadLdtr, CpuPc::LoadLdtr) => {
-                let base = s.memory.ldt(now.ldt?);
-                let limit = if self.config.read_once { base } else { s.memory.ldt(s.mm.ldt?) };
+                let ldt = s.memory.ldt(now.ldt?);
                 let c = s.cpu_mut(cpu);
-                c.ldtr = base.slot.map(|slot| Ldtr { slot, entries: limit.entries });
+                // Slot -1 is not mapped: the kernel warns and clears LDTR.
+                c.ldtr = ldt.slot.map(|slot| Ldtr { slot, entries: ldt.entries });
                 c.ldt = None;
                 self.ldtr_loaded(s, cpu);
             }
@@ -762,7 +753,7 @@ impl Ldt {
     }
 
     /// The LDT that is freed when mapping fails.
-    fn freed_on_error(&self, thread: &Thread) -> Option<super::memory::LdtId> {
+    pub(super) fn freed_on_error(&self, thread: &Thread) -> Option<super::memory::LdtId> {
         match self.config.on_error {
             OnError::FreeOld => thread.old,
             OnError::FreeNew | OnError::FreeTables | OnError::Unmap => thread.new,
@@ -770,7 +761,7 @@ impl Ldt {
     }
 
     /// The CPUs that a flush interrupts.
-    fn flush_targets(&self, s: &State, flush: Flush) -> CpuSet {
+    pub(super) fn flush_targets(&self, s: &State, flush: Flush) -> CpuSet {
         // When page tables are freed, lazy CPUs must let go of them too.
         if flush == Flush::Exit || flush == Flush::Undone || self.config.lazy == LazyFlush::Leave {
             return s.mask;
