@@ -140,11 +140,10 @@ fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Resu
             continue;
         }
         progress.begin(question.as_ref());
-        let mut record = question.ask(&plan).map_err(|error| {
+        let record = question.ask(&plan).map_err(|error| {
             let (mechanism, variant) = (question.mechanism(), question.variant());
             Failure::usage(format!("{mechanism}/{variant}: {} broke down: {error}", question.engine().name()))
         })?;
-        compare_engines(&mut record, records.last(), question.as_ref());
         progress.answered(|| printer.record(&record))?;
         records.push(record);
     }
@@ -167,26 +166,6 @@ fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Resu
     };
     printer.summary(&run, &left_out)?;
     Ok(run)
-}
-
-/// Both engines have searched the same states, or one of them is wrong.
-fn compare_engines(record: &mut VariantRecord, previous: Option<&VariantRecord>, question: &dyn Question) {
-    let Some(exact) = previous else { return };
-    let same_variant = exact.mechanism == record.mechanism && exact.variant == record.variant;
-    if question.engine() != Engine::Stateright || !same_variant || exact.limit.is_some() || record.limit.is_some() {
-        return;
-    }
-    let (ours, theirs) = (exact.count("states"), record.count("states"));
-    if ours != theirs {
-        let why = question.explain_difference();
-        record.differences.push(format!("{} states, exact has {}: {why}", theirs.unwrap_or(0), ours.unwrap_or(0)));
-    }
-    for (p, q) in exact.properties.iter().zip(&record.properties) {
-        if p.verdict != q.verdict && q.verdict != Verdict::NotRun {
-            record.differences.push(format!("{} is {}, exact says {}", q.name, q.verdict.word(), p.verdict.word()));
-        }
-    }
-    record.as_expected = record.differences.is_empty();
 }
 
 fn status(run: &Run, args: &CheckArgs) -> Status {

@@ -6,6 +6,7 @@ use models::machine::{Expect, Size};
 use reports::results::{Count, Counterexample, Extent, PropertyRecord, StepCount, VariantRecord, Verdict};
 
 use crate::engine::Engine;
+use crate::second_opinion;
 use crate::subject::{Plan, Search, Subject};
 
 /// Something on which one engine can give a verdict.
@@ -25,10 +26,6 @@ pub trait Question: Send + Sync {
     /// # Errors
     /// The engine broke down: no verdict, one line that says why.
     fn ask(&self, plan: &Plan) -> Result<VariantRecord, String>;
-    /// Why this engine's count of states differs from the other one's, in words.
-    fn explain_difference(&self) -> String {
-        String::new()
-    }
 }
 
 /// A state search over one variant, by one of the two engines that do that.
@@ -52,14 +49,13 @@ impl Question for StateSearch {
         self.engine
     }
     fn ask(&self, plan: &Plan) -> Result<VariantRecord, String> {
-        let search = match self.engine {
-            Engine::Stateright => self.subject.second_opinion(self.size, plan)?,
-            _ => self.subject.search(self.size, plan)?,
-        };
+        if self.engine == Engine::Stateright {
+            let size = self.size.written(self.subject.parameters());
+            let opinion = self.subject.second_opinion(self.size, plan)?;
+            return Ok(second_opinion::record(self, self.subject, size, opinion));
+        }
+        let search = self.subject.search(self.size, plan)?;
         Ok(self.record(search, plan))
-    }
-    fn explain_difference(&self) -> String {
-        self.subject.explain_difference(self.size)
     }
 }
 

@@ -9,8 +9,10 @@ use std::time::Duration;
 use checker::{Checker, Outcome};
 use models::machine::{Expect, Machine, NO_DEADLOCK, Parameter, PropertyKind, Size, Variant};
 use models::stateright::Checked;
-use reports::results::Verdict;
+use reports::results::{NotRun, Verdict};
 use reports::timeline::{Change, Event, Table, Timeline, changes};
+
+use crate::second_opinion::{self, SecondOpinion};
 
 /// How a search is run.
 #[derive(Clone, Debug)]
@@ -133,13 +135,11 @@ pub trait Subject: Send + Sync {
     /// # Errors
     /// The model panicked, or its symmetry is none.
     fn search(&self, size: Size, plan: &Plan) -> Result<Search, String>;
-    /// Searches all states with Stateright.
+    /// Searches all states with both engines, and says what Stateright found; `Err` inside if it must not run.
     ///
     /// # Errors
     /// The model panicked.
-    fn second_opinion(&self, size: Size, plan: &Plan) -> Result<Search, String>;
-    /// Why the two engines' counts of states differ, in words.
-    fn explain_difference(&self, size: Size) -> String;
+    fn second_opinion(&self, size: Size, plan: &Plan) -> Result<Result<SecondOpinion, NotRun>, String>;
     /// Serves Stateright's own Explorer; does not return while it runs.
     fn serve_stock_explorer(&self, size: Size, address: std::net::SocketAddr);
     /// The promises of the machine that are broken, in words.
@@ -168,7 +168,7 @@ impl<M: Machine> Bound<M> {
         M::new(self.variant.config, size)
     }
 
-    fn check(&self, model: &Checked<M>, size: Size, plan: &Plan) -> Result<checker::ReportOf<Checked<M>>, String> {
+    fn checker<'m>(&self, model: &'m Checked<M>, plan: &Plan) -> Checker<'m, Checked<M>> {
         let mut checker = Checker::new(model)
             .threads(plan.threads)
             .max_memory(plan.memory)
@@ -182,7 +182,7 @@ impl<M: Machine> Bound<M> {
         if plan.symmetry && M::HAS_SYMMETRY {
             checker = checker.symmetry(|model, state| model.0.canonical(state));
         }
-        checker.run().map_err(|error| self.told(&error, size))
+        checker
     }
 
     /// An engine's error with the step at which it happened.
@@ -307,7 +307,7 @@ impl<M: Machine> Subject for Bound<M> {
 
     fn search(&self, size: Size, plan: &Plan) -> Result<Search, String> {
         let model = Checked(self.machine(size));
-        let report = self.check(&model, size, plan)?;
+        let report = self.checker(&model, plan).run().map_err(|error| self.told(&error, size))?;
         let deadlock = report.deadlock.as_ref().expect("the final states were given");
         let outcomes = report.properties.iter().map(|p| &p.outcome).chain(std::iter::once(deadlock));
         let infos = self.properties();
@@ -330,12 +330,11 @@ impl<M: Machine> Subject for Bound<M> {
         })
     }
 
-    fn second_opinion(&self, size: Size, plan: &Plan) -> Result<Search, String> {
-        crate::second_opinion::search(&Checked(self.machine(size)), self, plan)
-    }
-
-    fn explain_difference(&self, size: Size) -> String {
-        crate::second_opinion::explain(&Checked(self.machine(size)))
+    fn second_opinion(&self, size: Size, plan: &Plan) -> Result<Result<SecondOpinion, NotRun>, String> {
+        let model = Checked(self.machine(size));
+        let checker = self.checker(&model, plan);
+        let (report, space) = checker.run_with_space().map_err(|error| self.told(&error, size))?;
+        second_opinion::ask(&model.0, &report, &space, plan)
     }
 
     fn serve_stock_explorer(&self, size: Size, address: std::net::SocketAddr) {
