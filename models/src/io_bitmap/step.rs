@@ -131,7 +131,8 @@ impl IoBitmap {
         state
     }
 
-    /// The state after `step`; `None` if it is not possible. One arm for each kind, one line for what enables it.
+    /// The state after `step`; `None` if it is not possible. What a step that turns out not to be possible has changed
+    /// until then is thrown away.
     pub(super) fn take(&self, s: &State, step: Step) -> Option<State> {
         let cpu = step.cpu as usize;
         if cpu >= self.cpus || s.crashed() {
@@ -258,20 +259,19 @@ impl IoBitmap {
         if n.current(cpu).is_some_and(|t| t.at == At::Dead) {
             n.tasks[prev as usize] = Task::UNBORN;
         }
+        let invalidate = match self.config.change {
+            Change::BaseLeftValid => false,
+            Change::InvalidatesForNext => !next_tif,
+            _ => prev_tif,
+        };
         let c = &mut n.cpus[cpu];
         c.current = next;
         if self.config.form == Form::AtSwitch && next_tif {
             c.phase = Phase::Compare;
-        } else if match self.config.change {
-            Change::BaseLeftValid => false,
-            Change::InvalidatesForNext => !next_tif,
-            _ => prev_tif,
-        } {
-            if self.config.change == Change::HypervisorForgotten {
-                c.base = c.base.with(Base::TSS, false);
-            } else {
-                self.set_base(c, false);
-            }
+        } else if invalidate && self.config.change == Change::HypervisorForgotten {
+            c.base = c.base.with(Base::TSS, false);
+        } else if invalidate {
+            self.set_base(c, false);
         }
         true
     }

@@ -104,7 +104,7 @@ fn without_the_capability_nothing_is_granted() {
 
 #[test]
 fn numbers_in_play_stay_small_however_many_calls_there_are() {
-    let m = machine("concurrent-duplicate", &[]);
+    let m = machine("concurrent-duplicate", &[("calls", 0)]);
     let again = [(Kind::I1CheckCapability, 0, TURN_ON), (Kind::I2Allocate, 0, 0)];
     let again = [&again, &GRANT_AT_EXIT[2..]].concat();
     let mut s = run(&m, m.initial_state(), &[(Kind::I1CheckCapability, 0, TURN_ON), (Kind::I2Allocate, 0, 1)]);

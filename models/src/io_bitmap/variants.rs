@@ -145,7 +145,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
                 once, and whoever copies it copies the bits too.",
         )
         .without(UNSHARED),
-        quick: &[("unprivileged", 1)],
+        quick: &[("calls", 0)],
         deep: &[("unprivileged", 1)],
     },
     Variant {
@@ -241,7 +241,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         config: MEMCPY_LAST,
         expect: Expect::holds("Preemption is off over all of it, so no one sees the order: the move changes nothing.")
             .without(UNSHARED),
-        quick: &[],
+        quick: &[("unprivileged", 1)],
         deep: &[("cpus", 1), ("calls", 0)],
     },
     Variant {
@@ -334,10 +334,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         config: V2_SCOPE,
         expect: Expect::holds(
             "Both copy, both drop their reference, and the last to drop frees the original: one copy too \
-                many, nothing worse. Any number of calls.",
+                many, nothing worse.",
         )
         .without(&["grants-follow-each-other", "copy-cleans-up"]),
-        quick: &[("ports", 1), ("objects", 3), ("calls", 0)],
+        quick: &[("ports", 1), ("objects", 3), ("calls", 3)],
         deep: &[("ports", 1), ("objects", 3), ("calls", 0), ("workers", 0)],
     },
     Variant {
@@ -421,7 +421,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         config: Config { hypervisor: true, ..V2_SCOPE },
         expect: Expect::holds("The hypervisor's base follows that of the TSS.").without(UNSHARED),
         quick: &[("unprivileged", 1)],
-        deep: &[],
+        deep: &[("cpus", 1), ("calls", 0)],
     },
     Variant {
         name: "hypervisor-copy",
@@ -596,9 +596,9 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             &["no-excess-permission", "no-bitmap-without-permission"],
             "Any task can have any port.",
         )
-        .without(UNSHARED),
-        quick: &[("unprivileged", 1)],
-        deep: &[("cpus", 1), ("unprivileged", 1)],
+        .without(&["grants-follow-each-other", "copy-cleans-up", "both-duplicate-at-once"]),
+        quick: &[("ports", 1), ("unprivileged", 1)],
+        deep: &[("ports", 1), ("unprivileged", 1)],
     },
     Variant {
         name: "mainline-invalidate-for-next",
