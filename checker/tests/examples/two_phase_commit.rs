@@ -111,14 +111,19 @@ impl Model for TwoPhaseCommit {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::<Self>::always("consistent", |_, state| {
-                !(state.rms.contains(&Rm::Aborted) && state.rms.contains(&Rm::Committed))
-            }),
+            Property::<Self>::always("consistent", |_, state| state.is_consistent()),
             Property::<Self>::sometimes("all-commit", |model, state| model.all(state, Rm::Committed)),
             Property::<Self>::sometimes("all-abort", |model, state| model.all(state, Rm::Aborted)),
             // False: shown by a run in which one RM aborts on its own.
             Property::<Self>::always("nobody-aborts", |_, state| !state.rms.contains(&Rm::Aborted)),
         ]
+    }
+}
+
+impl State {
+    /// No RM has committed while another has aborted.
+    pub fn is_consistent(&self) -> bool {
+        !(self.rms.contains(&Rm::Aborted) && self.rms.contains(&Rm::Committed))
     }
 }
 

@@ -1,0 +1,186 @@
+//! Distinct states per second and memory per state: the exact engine, Stateright and SPIN on the same models.
+//!
+//! ```text
+//! cargo bench -p kverdict-checker                        measures; some minutes
+//! KVERDICT_WRITE=1 cargo bench -p kverdict-checker       and writes the table in docs/performance.md
+//! ```
+//!
+//! Each search runs in a process of its own (this program again, or SPIN's `pan`), so that the peak memory is
+//! that of one search. Every search must find the same distinct states and transitions, or the bench fails.
+//! The time is that of the search alone, without starting a process; SPIN tells its own.
+
+mod models_here;
+mod spin;
+mod table;
+
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use checker::{Checkable, Checker};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use stateright::{Checker as _, Model};
+
+use models_here::Subject;
+use table::Row;
+
+/// One search: what it found, how long it took, and how much memory it needed at most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Run {
+    states: u64,
+    transitions: u64,
+    seconds: f64,
+    peak_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Exact(usize),
+    /// With everything that `kverdict check` asks: all properties, deadlocks, kinds of step.
+    ExactWithEverything(usize),
+    StaterightBfs(usize),
+    StaterightDfs(usize),
+    Spin,
+}
+
+const ENGINES: [(&str, Engine); 8] = [
+    ("exact, 1 thread", Engine::Exact(1)),
+    ("exact, 2 threads", Engine::Exact(2)),
+    ("exact, 1 thread, all properties", Engine::ExactWithEverything(1)),
+    ("Stateright BFS, 1 thread", Engine::StaterightBfs(1)),
+    ("Stateright BFS, 2 threads", Engine::StaterightBfs(2)),
+    ("Stateright DFS, 1 thread", Engine::StaterightDfs(1)),
+    ("Stateright DFS, 2 threads", Engine::StaterightDfs(2)),
+    ("SPIN", Engine::Spin),
+];
+
+/// The subject and engine that this process shall run, if it was started for that.
+const ONE: &str = "KVERDICT_BENCH_ONE";
+
+fn engines(criterion: &mut Criterion) {
+    if let Ok(one) = std::env::var(ONE) {
+        let (subject, engine) = one.split_once('/').expect("subject/engine");
+        print_run(run_here(Subject::named(subject), named(engine)));
+        std::process::exit(0);
+    }
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("not run: this measures for minutes, and only with `cargo bench`");
+        return;
+    }
+    let rows = Mutex::new(Vec::new());
+    for subject in Subject::ALL {
+        let spin = spin::build(subject);
+        if let Err(reason) = &spin {
+            println!("SPIN is not run on {}: {reason}", subject.name());
+        }
+        let mut group = criterion.benchmark_group(subject.name());
+        group.sampling_mode(SamplingMode::Flat).sample_size(10).warm_up_time(Duration::from_millis(1));
+        for (name, engine) in ENGINES {
+            let run = || match (engine, &spin) {
+                (Engine::Spin, Ok(spin)) => Some(spin.run()),
+                (Engine::Spin, Err(_)) => None,
+                _ => Some(run_apart(subject, name)),
+            };
+            let Some(first) = run() else { continue };
+            rows.lock().unwrap().push(Row::new(subject, name, engine, first));
+            group.throughput(Throughput::Elements(first.states));
+            group.bench_function(name, |bencher| {
+                bencher.iter_custom(|times| {
+                    let runs = (0..times).map(|_| run().expect("it ran before"));
+                    let runs: Vec<Run> = runs.collect();
+                    rows.lock().unwrap().last_mut().expect("pushed above").runs.extend(&runs);
+                    Duration::from_secs_f64(runs.iter().map(|run| run.seconds).sum())
+                });
+            });
+        }
+        group.finish();
+    }
+    let rows = rows.into_inner().unwrap();
+    if rows.iter().any(|row| row.runs.len() > 1) {
+        table::publish(&rows);
+    }
+}
+
+fn named(name: &str) -> Engine {
+    ENGINES.iter().find(|(known, _)| *known == name).expect("a name from the list").1
+}
+
+/// Runs a search in this program, started once more.
+fn run_apart(subject: Subject, engine: &str) -> Run {
+    let program = std::env::current_exe().expect("this program has a path");
+    let output = Command::new(program).env(ONE, format!("{}/{engine}", subject.name())).output();
+    let output = output.expect("this program can be started");
+    assert!(output.status.success(), "{engine}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("numbers");
+    let line = text.lines().find_map(|line| line.strip_prefix("run ")).expect("a line of numbers");
+    let mut numbers = line.split(' ');
+    let mut next = || numbers.next().expect("four numbers");
+    let run = Run {
+        states: next().parse().expect("states"),
+        transitions: next().parse().expect("transitions"),
+        seconds: next().parse().expect("seconds"),
+        peak_bytes: next().parse().expect("bytes"),
+    };
+    subject.assert_counts(engine, run.states, run.transitions);
+    run
+}
+
+fn print_run(run: Run) {
+    println!("run {} {} {} {}", run.states, run.transitions, run.seconds, run.peak_bytes);
+}
+
+fn run_here(subject: Subject, engine: Engine) -> Run {
+    let before = memory("VmRSS:");
+    let (states, transitions, seconds) = match subject {
+        Subject::TwoPhaseCommit7 => match engine {
+            Engine::ExactWithEverything(threads) => exact(models_here::checker_of_two_phase_commit(threads)),
+            _ => search(models_here::two_phase_commit(), engine),
+        },
+        Subject::IoBitmapRecorded => match engine {
+            Engine::ExactWithEverything(threads) => exact(models_here::checker_of_io_bitmap(threads)),
+            _ => search(models_here::io_bitmap(), engine),
+        },
+    };
+    Run { states, transitions, seconds, peak_bytes: memory("VmHWM:").saturating_sub(before) }
+}
+
+fn search<M>(model: M, engine: Engine) -> (u64, u64, f64)
+where
+    M: Checkable + Send + 'static,
+    M::State: 'static,
+    M::Action: Clone + PartialEq,
+{
+    match engine {
+        Engine::Exact(threads) => exact(Checker::new(&model).threads(threads)),
+        Engine::StaterightBfs(threads) => stateright(|| model.checker().threads(threads).spawn_bfs().join()),
+        Engine::StaterightDfs(threads) => stateright(|| model.checker().threads(threads).spawn_dfs().join()),
+        Engine::ExactWithEverything(_) | Engine::Spin => unreachable!("run elsewhere"),
+    }
+}
+
+fn exact<M: Checkable>(checker: Checker<'_, M>) -> (u64, u64, f64) {
+    let started = Instant::now();
+    let report = checker.run().expect("the models are sound");
+    // Without the time to give the memory back, as for the others.
+    let seconds = report.elapsed.as_secs_f64().min(started.elapsed().as_secs_f64());
+    assert!(report.saw_everything());
+    (report.states, report.transitions, seconds)
+}
+
+fn stateright<M: Model, C: stateright::Checker<M>>(run: impl FnOnce() -> C) -> (u64, u64, f64) {
+    let started = Instant::now();
+    let checker = run();
+    let seconds = started.elapsed().as_secs_f64();
+    // It counts the initial state as generated.
+    (checker.unique_state_count() as u64, checker.state_count() as u64 - 1, seconds)
+}
+
+/// A line of `/proc/self/status`, in bytes; 0 where there is no such file.
+fn memory(line: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let value = status.lines().find_map(|text| text.strip_prefix(line)).unwrap_or("0 kB");
+    value.trim().trim_end_matches(" kB").parse().map_or(0, |kilobytes: u64| kilobytes * 1024)
+}
+
+criterion_group!(benches, engines);
+criterion_main!(benches);
