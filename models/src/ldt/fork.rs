@@ -169,8 +169,10 @@ pub struct State {
     pub history: [Image; MAX_CALLS as usize + 1],
     /// Ghost: how many images of the history are in effect, less 1.
     pub now: u8,
-    /// Ghost: the image that was in effect when fork began.
+    /// Ghost: the image that was in effect when the fork of the child began.
     pub since: u8,
+    /// Ghost: the image that was in effect when the fork of the child ended.
+    pub until: u8,
 }
 
 /// What the error path of fork does with the child's page tables.
@@ -373,9 +375,11 @@ impl LdtFork {
             }
             (Step::W12ClearEntry, CallerPc::Unmap) => {
                 let old = s.memory.ldt(s.old?);
-                s.parent.entries = s.parent.entries.with(old.slot?, s.caller_index, None);
+                if let Some(slot) = old.slot {
+                    s.parent.entries = s.parent.entries.with(slot, s.caller_index, None);
+                }
                 s.caller_index += 1;
-                if s.caller_index == old.size {
+                if s.caller_index >= old.size {
                     s.caller_index = 0;
                     s.caller = CallerPc::FreePages;
                 }
@@ -487,12 +491,14 @@ impl LdtFork {
                 }
             }
             (Step::ForkOutOfMemory, ForkPc::Map) => {
+                // The upper levels of the page table are there, the last is not.
+                s.child_table = true;
+                s.child.provide_table(Tables::OneForAll, Slot::S0, s.fork_index);
                 s.error = true;
                 s.fork_index = 0;
-                s.fork = match (config.frees_tables, config.frees_copy) {
-                    (FreeTables::Yes | FreeTables::Dangling, _) => ForkPc::FreeTables,
-                    (FreeTables::No, true) => ForkPc::ErrorFreePages,
-                    (FreeTables::No, false) => return None,
+                s.fork = match config.frees_tables {
+                    FreeTables::Yes | FreeTables::Dangling => ForkPc::FreeTables,
+                    FreeTables::No => ForkPc::ErrorFreePages,
                 };
             }
             (Step::FreeTables, ForkPc::FreeTables) => {
@@ -550,6 +556,7 @@ impl LdtFork {
     }
 
     fn fork_is_over(&self, s: &mut State) {
+        s.until = s.now;
         s.error = false;
         s.fork = ForkPc::User;
     }
@@ -576,6 +583,7 @@ impl LdtFork {
                 }
                 s.child_is = Child::None;
                 s.since = 0;
+                s.until = 0;
             }
             Step::ParentUnlinks if s.parent_is == Parent::Runs => {
                 let idle = s.caller == CallerPc::User && s.fork == ForkPc::User;
@@ -652,13 +660,8 @@ fn child_table_is_there(_: &LdtFork, s: &State) -> bool {
 
 fn child_has_parents_ldt(_: &LdtFork, s: &State) -> bool {
     let image = s.child.ldt.map_or(Some(Image::NONE), |id| s.memory.image(id));
-    let was_in_effect = |image: Image| (s.since..=s.now).any(|n| s.history[n as usize] == image);
-    s.child_is != Child::Runs || image.is_none_or(|image| image_of_fork(s, image) || was_in_effect(image))
-}
-
-/// The child outlives the window of its fork: what it has must be an image of some moment since its fork began.
-fn image_of_fork(s: &State, image: Image) -> bool {
-    s.history[s.since as usize] == image
+    let was_in_effect = |image: Image| (s.since..=s.until).any(|n| s.history[n as usize] == image);
+    s.child_is != Child::Runs || image.is_none_or(was_in_effect)
 }
 
 fn child_ldt_is_mapped(_: &LdtFork, s: &State) -> bool {
@@ -726,17 +729,489 @@ const PROPERTIES: &[Property<LdtFork>] = &[
     Property::sometimes("call-waits-for-fork", "A call waits for the lock that fork holds.", |_, s: &State| {
         s.caller == CallerPc::TakeLock && s.lock == Some(Holder::Fork) && s.seen.is_some()
     }),
-    Property::sometimes("fork-fails-half-way", "Fork runs out of memory when a part of the LDT is mapped.", |_, s| {
+    Property::sometimes("fork-fails-half-way", "Fork has run out of memory with a part of the page table made.", |_, s: &State| {
         s.error && s.child_table
     }),
-    Property::sometimes("child-runs-with-its-ldt", "The child runs with an LDT of its own.", |_, s| {
+    Property::sometimes("child-runs-with-its-ldt", "The child runs with an LDT of its own.", |_, s: &State| {
         s.child_is == Child::Runs && s.child.ldt.is_some_and(|id| s.memory.image(id).is_some())
     }),
-    Property::sometimes("child-has-an-older-ldt", "The parent has gone on, and the child keeps what it got.", |_, s| {
+    Property::sometimes("child-has-an-older-ldt", "The parent has gone on, and the child keeps what it got.", |_, s: &State| {
         let image = |ldt: Option<LdtId>| ldt.and_then(|id| s.memory.image(id));
         s.child_is == Child::Runs && s.child.ldt.is_some() && image(s.child.ldt) != image(s.parent.ldt)
     }),
-    Property::sometimes("child-outlives-parent", "The parent is gone, and the child runs with its LDT.", |_, s| {
+    Property::sometimes("child-outlives-parent", "The parent is gone, and the child runs with its LDT.", |_, s: &State| {
         s.parent_is == Parent::Gone && s.child_is == Child::Runs && s.child.ldt.is_some()
     }),
 ];
+
+// ---- variants ----
+
+const COMMIT_2017: &str = "f55f0501cbf6 \"x86/pti: Put the LDT in its own PGD if PTI is on\", December 2017";
+const REVIEW: &str = "mail of 30 December 2017, Re: Review of KPTI patchset";
+
+/// Where one of the two does not take the lock, nobody waits.
+const NO_WAIT: &[&str] = &["call-waits-for-fork"];
+
+const fn variant(name: &'static str, what: &'static str, origin: &'static str, config: Config, expect: Expect) -> Variant<Config> {
+    Variant { name, what, origin, compare_with: "fork", config, expect, quick: &[], deep: &[] }
+}
+
+const VARIANTS: &[Variant<Config>] = &[
+    variant(
+        "fork",
+        "The child's pointer is cleared, the parent's LDT is copied under its context.lock and mapped in the child's slot 0.",
+        COMMIT_2017,
+        MAINLINE,
+        Expect::holds("The lock keeps the parent's LDT installed, and so alive, until it is copied."),
+    ),
+    Variant {
+        compare_with: "fork",
+        ..variant(
+            "free-pgtables-in-dup",
+            "The question of the mail: the error path of fork frees the child's page tables, and exit frees them again.",
+            REVIEW,
+            MAINLINE,
+            Expect::holds("Nobody runs the child; what is freed is also taken out, so the second free finds nothing."),
+        )
+    },
+    variant(
+        "no-free-pgtables-in-dup",
+        "The error path of fork leaves the child's page tables to exit.",
+        REVIEW,
+        Config { frees_tables: FreeTables::No, ..MAINLINE },
+        Expect::holds(
+            "They lead to a freed page for a while, but the child never runs and user mode was never shown the slots; the \
+             call in the error path is tidy, not necessary.",
+        ),
+    ),
+    variant(
+        "pgtables-freed-not-unlinked",
+        "The error path of fork frees the child's page tables and leaves the entry that leads to them.",
+        "kverdict: a one-line change that forgets to clear the upper level",
+        Config { frees_tables: FreeTables::Dangling, ..MAINLINE },
+        Expect::broken(&["page-table-alive"], "Then the second free finds something."),
+    ),
+    variant(
+        "fork-error-dropped",
+        "An error while the LDT is copied is ignored; the child runs with the parent's pointer and frees it at exit.",
+        "CVE-2017-17053",
+        Config { clears_pointer: false, checks_error: false, ..MAINLINE },
+        Expect::broken(
+            &[
+                "installed-ldt-alive",
+                "ldt-is-not-shared",
+                "no-dangling-pointer",
+                "no-mapped-free-page",
+                "child-has-parents-ldt",
+                "child-ldt-is-mapped",
+                "ldt-is-what-was-asked-for",
+            ],
+            "The copy of the mm struct has the parent's pointer in it, and nobody has overwritten it.",
+        ),
+    ),
+    variant(
+        "fork-pointer-not-cleared",
+        "An error makes fork fail, but the child's pointer is still the parent's when the child is thrown away.",
+        "kverdict: CVE-2017-17053 with only half of the repair",
+        Config { clears_pointer: false, ..MAINLINE },
+        Expect::broken(
+            &[
+                "installed-ldt-alive",
+                "ldt-is-not-shared",
+                "no-dangling-pointer",
+                "no-mapped-free-page",
+                "ldt-is-what-was-asked-for",
+            ],
+            "Throwing the child away frees the parent's LDT.",
+        ),
+    ),
+    variant(
+        "fork-error-not-checked",
+        "The pointer is cleared, but an error while the LDT is copied is ignored.",
+        "kverdict: CVE-2017-17053 with the other half of the repair",
+        Config { checks_error: false, ..MAINLINE },
+        Expect::broken(&["child-has-parents-ldt"], "The child runs without an LDT where the parent has one."),
+    ),
+    variant(
+        "fork-without-lock",
+        "fork does not take the parent's context.lock.",
+        "kverdict: a one-line change that forgets mutex_lock()",
+        Config { takes_lock: false, ..MAINLINE },
+        Expect::broken(
+            &["no-dangling-pointer", "child-has-parents-ldt"],
+            "A call in the parent replaces and frees the LDT while fork copies it.",
+        )
+        .without(NO_WAIT),
+    ),
+    variant(
+        "fork-unlocks-early",
+        "fork drops the lock when it has read the pointer.",
+        "kverdict: a one-line change that moves mutex_unlock() up",
+        Config { unlocks_early: true, ..MAINLINE },
+        Expect::broken(
+            &["no-dangling-pointer", "child-has-parents-ldt"],
+            "The lock protects the copying, not only the reading of the pointer.",
+        )
+        .without(NO_WAIT),
+    ),
+    variant(
+        "no-context-lock",
+        "write_ldt() does not take context.lock when it installs the new LDT.",
+        "kverdict: a one-line change that forgets mutex_lock()",
+        Config { caller_locks: false, ..MAINLINE },
+        Expect::broken(
+            &["no-dangling-pointer", "child-has-parents-ldt"],
+            "ldt_usr_sem keeps out other calls, but not fork.",
+        )
+        .without(NO_WAIT),
+    ),
+    variant(
+        "fork-error-leaks",
+        "The error path of fork does not free the copy.",
+        "kverdict: a one-line change that forgets free_ldt_struct()",
+        Config { frees_copy: false, ..MAINLINE },
+        Expect::broken(&["no-leak"], "Every fork that fails while mapping loses an LDT."),
+    ),
+    variant(
+        "fork-not-mapped",
+        "fork does not map the copy.",
+        "kverdict: ldt_dup_context() as it was before page table isolation",
+        Config { maps: false, ..MAINLINE },
+        Expect::broken(&["child-ldt-is-mapped"], "The child's LDT has no slot.").without(&["fork-fails-half-way"]),
+    ),
+    variant(
+        "fork-copies-one-less",
+        "fork copies one entry too few.",
+        "kverdict: a one-line change of the length of memcpy()",
+        Config { copies_all: false, ..MAINLINE },
+        Expect::broken(&["child-has-parents-ldt"], "The child's last descriptor is zero."),
+    ),
+];
+
+// ---- labels and sizes ----
+
+const KINDS: &[StepKind] = &[
+    StepKind::new("W1Call", "A thread of the parent calls modify_ldt().", "write_ldt()"),
+    StepKind::new("W2ReadOld", "Reads context.ldt.", "write_ldt()"),
+    StepKind::new("W3Allocate", "Allocates the struct or one page of the new LDT, or gets none.", "alloc_ldt_struct()"),
+    StepKind::new("W4CopyAndEdit", "Copies the old entries, or writes the descriptor.", "write_ldt()"),
+    StepKind::new("W5MapEntry", "Maps one page of the new LDT; the last makes the slots visible.", "map_ldt_struct()"),
+    StepKind::new("W8SetSlot", "Stores the slot in the new LDT.", "map_ldt_struct()"),
+    StepKind::new("W9TakeLock", "Takes the parent's context.lock.", "install_ldt()"),
+    StepKind::new("W9Publish", "Stores context.ldt.", "install_ldt()"),
+    StepKind::new("W11DropLock", "Drops context.lock.", "install_ldt()"),
+    StepKind::new("W12ClearEntry", "Unmaps one page of the old LDT.", "unmap_ldt_struct()"),
+    StepKind::new("W13Free", "Frees the pages of the old LDT, or its struct.", "free_ldt_struct()"),
+    StepKind::new("W14Return", "The call returns.", "write_ldt()"),
+    StepKind::new("F1CopyMm", "Copies the mm struct of the parent, with the pointer in it.", "dup_mm()"),
+    StepKind::new("F2ClearPointer", "Clears the child's context.ldt.", "init_new_context_ldt()"),
+    StepKind::new("F3TakeLock", "Takes the parent's context.lock.", "ldt_dup_context()"),
+    StepKind::new("F4ReadLdt", "Reads the parent's context.ldt.", "ldt_dup_context()"),
+    StepKind::new("F5Allocate", "Allocates the struct or one page of the copy.", "alloc_ldt_struct()"),
+    StepKind::new("ForkOutOfMemory", "Fork gets no memory.", "alloc_ldt_struct(), get_locked_pte()"),
+    StepKind::new("F6CopyEntries", "Copies the entries.", "ldt_dup_context()"),
+    StepKind::new("F7MapEntry", "Maps one page of the copy, or makes the slots visible.", "map_ldt_struct()"),
+    StepKind::new("F8SetPointer", "Stores the child's context.ldt.", "ldt_dup_context()"),
+    StepKind::new("F9DropLock", "Drops the parent's context.lock.", "ldt_dup_context()"),
+    StepKind::new("FreeTables", "The error path takes the child's page tables out.", "free_ldt_pgtables()"),
+    StepKind::new("FreeCopy", "The error path frees the pages of the copy, or its struct.", "free_ldt_struct()"),
+    StepKind::new("ForkReturns", "The child may run.", "dup_mm()"),
+    StepKind::new("ForkFails", "The child is thrown away, after this error or a later one.", "dup_mm()"),
+    StepKind::new("ChildExits", "The child exits.", "mmput()"),
+    StepKind::new("ExitUnlinks", "Takes the page tables of an address space out, and flushes.", "ldt_arch_exit_mmap()"),
+    StepKind::new("ExitFrees", "Frees the pages of an address space's LDT, or its struct.", "destroy_context_ldt()"),
+];
+
+const PARAMETERS: &[Parameter] = &[
+    Parameter { name: "calls", says: "calls of modify_ldt() that succeed", min: 1, max: MAX_CALLS, quick: 2, deep: 3 },
+    Parameter { name: "forks", says: "forks", min: 1, max: 3, quick: 1, deep: 2 },
+    Parameter { name: "pages", says: "pages of memory", min: 2, max: 4, quick: 4, deep: 4 },
+    Parameter { name: "entries", says: "entries of an LDT, two to a page", min: 1, max: MAX_ENTRIES, quick: 2, deep: 3 },
+];
+
+impl Machine for LdtFork {
+    type State = State;
+    type Step = Step;
+    type Config = Config;
+    const MECHANISM: &'static str = "ldt";
+    const VARIANTS: &'static [Variant<Config>] = VARIANTS;
+    const PARAMETERS: &'static [Parameter] = PARAMETERS;
+    const PROPERTIES: &'static [Property<Self>] = PROPERTIES;
+    const KINDS: &'static [StepKind] = KINDS;
+
+    fn new(config: Config, size: Size) -> Self {
+        Self { config, calls: size.get(0), forks: size.get(1), pages: size.get(2), entries: size.get(3) }
+    }
+
+    fn initial_states(&self) -> Vec<State> {
+        vec![State {
+            memory: Memory::EMPTY,
+            parent: Mm::EMPTY,
+            child: Mm::EMPTY,
+            parent_is: Parent::Runs,
+            child_is: Child::None,
+            child_table: false,
+            lock: None,
+            caller: CallerPc::User,
+            old: None,
+            new: None,
+            entry: 0,
+            caller_index: 0,
+            fork: ForkPc::User,
+            seen: None,
+            copy: None,
+            fork_index: 0,
+            error: false,
+            calls: 0,
+            forks: 0,
+            history: [Image::NONE; MAX_CALLS as usize + 1],
+            now: 0,
+            since: 0,
+            until: 0,
+        }]
+    }
+
+    fn steps(&self, _state: &State, out: &mut Vec<Step>) {
+        // The machine is small: every step is tried everywhere.
+        out.extend(self.every_step());
+    }
+
+    fn every_step(&self) -> Vec<Step> {
+        let mut all: Vec<Step> = (0..self.entries).map(|entry| Step::W1Call { entry }).collect();
+        all.extend(Page::ALL.map(Step::W3AllocatePage));
+        all.extend(Page::ALL.map(Step::F5AllocatePage));
+        all.extend(PLAIN_STEPS);
+        all
+    }
+
+    fn step(&self, state: &State, step: Step) -> Option<State> {
+        let mut next = *state;
+        match lane_of(step) {
+            Lane::Caller => self.caller_step(&mut next, step)?,
+            Lane::Fork => self.fork_step(&mut next, step)?,
+            Lane::Child | Lane::Parent => self.exit_step(&mut next, step)?,
+        }
+        Some(next)
+    }
+
+    fn is_final(&self, state: &State) -> bool {
+        state.parent_is == Parent::Gone && state.child_is == Child::None
+    }
+
+    fn kind(&self, step: Step) -> usize {
+        match step {
+            Step::W1Call { .. } => 0,
+            Step::W2ReadOld => 1,
+            Step::W3AllocateStruct | Step::W3AllocatePage(_) | Step::W3OutOfMemory => 2,
+            Step::W4Copy | Step::W4Edit => 3,
+            Step::W5MapEntry => 4,
+            Step::W8SetSlot => 5,
+            Step::W9TakeLock => 6,
+            Step::W9Publish => 7,
+            Step::W11DropLock => 8,
+            Step::W12ClearEntry => 9,
+            Step::W13FreePages | Step::W13FreeStruct => 10,
+            Step::W14Return => 11,
+            Step::F1CopyMm => 12,
+            Step::F2ClearPointer => 13,
+            Step::F3TakeLock => 14,
+            Step::F4ReadLdt => 15,
+            Step::F5AllocateStruct | Step::F5AllocatePage(_) => 16,
+            Step::ForkOutOfMemory => 17,
+            Step::F6CopyEntries => 18,
+            Step::F7MapEntry | Step::F7Show => 19,
+            Step::F8SetPointer => 20,
+            Step::F9DropLock => 21,
+            Step::FreeTables => 22,
+            Step::FreeCopyPages | Step::FreeCopyStruct => 23,
+            Step::ForkReturns => 24,
+            Step::ForkFails => 25,
+            Step::ChildExits => 26,
+            Step::ChildUnlinks | Step::ParentUnlinks => 27,
+            Step::ChildFreesPages | Step::ChildFreesStruct | Step::ParentFreesPages | Step::ParentFreesStruct => 28,
+        }
+    }
+
+    fn kind_is_used(&self, kind: usize) -> bool {
+        let config = &self.config;
+        match KINDS[kind].name {
+            "W9TakeLock" | "W11DropLock" => config.caller_locks,
+            "W12ClearEntry" | "W13Free" => self.calls > 1,
+            "F2ClearPointer" => config.clears_pointer,
+            "F3TakeLock" => config.takes_lock,
+            "F9DropLock" => config.takes_lock && !config.unlocks_early,
+            "F7MapEntry" => config.maps,
+            "FreeTables" => config.maps && config.frees_tables != FreeTables::No,
+            "FreeCopy" => config.maps && config.frees_copy,
+            _ => true,
+        }
+    }
+
+    fn lanes(&self) -> Vec<String> {
+        ["modify_ldt()", "fork()", "child", "parent"].map(String::from).to_vec()
+    }
+
+    fn lane(&self, _state: &State, step: Step) -> usize {
+        lane_of(step) as usize
+    }
+
+    fn describe(&self, state: &State, step: Step) -> String {
+        self.described(state, step)
+    }
+
+    fn view(&self, s: &State) -> Vec<Panel> {
+        let ldt = view::ldt_or_null;
+        let mut panels = vec![
+            Panel::of_lane("modify_ldt() in the parent", 0)
+                .row("is before", format!("{:?}", s.caller))
+                .row("old", ldt(s.old))
+                .row("new", ldt(s.new)),
+            Panel::of_lane("fork() in the parent", 1)
+                .row("is before", format!("{:?}", s.fork))
+                .row("has read", ldt(s.seen))
+                .row("copy", ldt(s.copy))
+                .row("error", view::yes(s.error)),
+            Panel::of_lane("child", 2)
+                .row("is", format!("{:?}", s.child_is))
+                .row("context.ldt", ldt(s.child.ldt))
+                .row("page table allocated", view::yes(s.child_table)),
+            Panel::of_lane("parent", 3)
+                .row("is", format!("{:?}", s.parent_is))
+                .row("context.ldt", ldt(s.parent.ldt))
+                .row("context.lock", match s.lock {
+                    None => "free",
+                    Some(Holder::Caller) => "modify_ldt()",
+                    Some(Holder::Fork) => "fork()",
+                }),
+            view::page_table_panel("page table of the parent", &s.parent),
+            view::page_table_panel("page table of the child", &s.child),
+        ];
+        panels.extend(view::memory_panels(&s.memory, self.pages));
+        panels
+    }
+}
+
+const PLAIN_STEPS: [Step; 37] = [
+    Step::W2ReadOld,
+    Step::W3AllocateStruct,
+    Step::W3OutOfMemory,
+    Step::W4Copy,
+    Step::W4Edit,
+    Step::W5MapEntry,
+    Step::W8SetSlot,
+    Step::W9TakeLock,
+    Step::W9Publish,
+    Step::W11DropLock,
+    Step::W12ClearEntry,
+    Step::W13FreePages,
+    Step::W13FreeStruct,
+    Step::W14Return,
+    Step::F1CopyMm,
+    Step::F2ClearPointer,
+    Step::F3TakeLock,
+    Step::F4ReadLdt,
+    Step::F5AllocateStruct,
+    Step::ForkOutOfMemory,
+    Step::F6CopyEntries,
+    Step::F7MapEntry,
+    Step::F7Show,
+    Step::F8SetPointer,
+    Step::F9DropLock,
+    Step::FreeTables,
+    Step::FreeCopyPages,
+    Step::FreeCopyStruct,
+    Step::ForkReturns,
+    Step::ForkFails,
+    Step::ChildExits,
+    Step::ChildUnlinks,
+    Step::ChildFreesPages,
+    Step::ChildFreesStruct,
+    Step::ParentUnlinks,
+    Step::ParentFreesPages,
+    Step::ParentFreesStruct,
+];
+
+enum Lane {
+    Caller,
+    Fork,
+    Child,
+    Parent,
+}
+
+fn lane_of(step: Step) -> Lane {
+    match step {
+        Step::W1Call { .. }
+        | Step::W2ReadOld
+        | Step::W3AllocateStruct
+        | Step::W3AllocatePage(_)
+        | Step::W3OutOfMemory
+        | Step::W4Copy
+        | Step::W4Edit
+        | Step::W5MapEntry
+        | Step::W8SetSlot
+        | Step::W9TakeLock
+        | Step::W9Publish
+        | Step::W11DropLock
+        | Step::W12ClearEntry
+        | Step::W13FreePages
+        | Step::W13FreeStruct
+        | Step::W14Return => Lane::Caller,
+        Step::ChildExits | Step::ChildUnlinks | Step::ChildFreesPages | Step::ChildFreesStruct => Lane::Child,
+        Step::ParentUnlinks | Step::ParentFreesPages | Step::ParentFreesStruct => Lane::Parent,
+        _ => Lane::Fork,
+    }
+}
+
+impl LdtFork {
+    fn described(&self, s: &State, step: Step) -> String {
+        let ldt = view::ldt_or_null;
+        let page_of = |id: Option<LdtId>, index: u8| {
+            view::page_or_none(id.and_then(|id| s.memory.ldt(id).pages[(index as usize).min(1)]))
+        };
+        match step {
+            Step::W1Call { entry } => format!("calls modify_ldt() for entry {entry}"),
+            Step::W2ReadOld => format!("reads old = context.ldt = {}", ldt(s.parent.ldt)),
+            Step::W3AllocateStruct => "allocates the struct of the new LDT".to_string(),
+            Step::W3AllocatePage(page) => format!("allocates {} for {}, zeroed", view::page_name(page), ldt(s.new)),
+            Step::W3OutOfMemory => "gets no memory, and gives up".to_string(),
+            Step::W4Copy => format!("copies the entries of {} to {}", ldt(s.old), ldt(s.new)),
+            Step::W4Edit => format!("writes descriptor {} to entry {} of {}", s.calls, s.entry, ldt(s.new)),
+            Step::W5MapEntry => {
+                format!("maps {} at slot {}", page_of(s.new, s.caller_index), self.callers_slot(s) as u8)
+            }
+            Step::W8SetSlot => format!("stores slot {} in {}", self.callers_slot(s) as u8, ldt(s.new)),
+            Step::W9TakeLock => "takes context.lock".to_string(),
+            Step::W9Publish => format!("stores context.ldt = {}", ldt(s.new)),
+            Step::W11DropLock => "drops context.lock".to_string(),
+            Step::W12ClearEntry => format!("unmaps {}", page_of(s.old, s.caller_index)),
+            Step::W13FreePages => format!("frees the pages of {}", ldt(s.old)),
+            Step::W13FreeStruct => format!("frees the struct of {}", ldt(s.old)),
+            Step::W14Return => "returns to user mode".to_string(),
+            Step::F1CopyMm => format!("copies the mm struct: the child's context.ldt = {}", ldt(s.parent.ldt)),
+            Step::F2ClearPointer => "stores the child's context.ldt = NULL".to_string(),
+            Step::F3TakeLock => "takes the parent's context.lock".to_string(),
+            Step::F4ReadLdt => format!("reads the parent's context.ldt = {}", ldt(s.parent.ldt)),
+            Step::F5AllocateStruct => "allocates the struct of the copy".to_string(),
+            Step::F5AllocatePage(page) => format!("allocates {} for {}, zeroed", view::page_name(page), ldt(s.copy)),
+            Step::ForkOutOfMemory if s.fork == ForkPc::Map => "gets no page table for the child".to_string(),
+            Step::ForkOutOfMemory => "gets no memory for the copy".to_string(),
+            Step::F6CopyEntries => format!("copies the entries of {} to {}", ldt(s.seen), ldt(s.copy)),
+            Step::F7MapEntry => format!("maps {} at the child's slot 0", page_of(s.copy, s.fork_index)),
+            Step::F7Show => "makes the child's slots visible and stores slot 0".to_string(),
+            Step::F8SetPointer => format!("stores the child's context.ldt = {}", ldt(s.copy)),
+            Step::F9DropLock => "drops the parent's context.lock".to_string(),
+            Step::FreeTables => "takes the child's page tables out and frees them".to_string(),
+            Step::FreeCopyPages => format!("frees the pages of {}", ldt(s.copy)),
+            Step::FreeCopyStruct => format!("frees the struct of {}", ldt(s.copy)),
+            Step::ForkReturns => format!("returns; the child runs with {}", ldt(s.child.ldt)),
+            Step::ForkFails if s.error => "returns the error; the child is thrown away".to_string(),
+            Step::ForkFails => "fails in a later part; the child is thrown away".to_string(),
+            Step::ChildExits => "exits".to_string(),
+            Step::ChildUnlinks | Step::ParentUnlinks => "takes its page tables out and flushes".to_string(),
+            Step::ChildFreesPages => format!("frees the pages of {}", ldt(s.child.ldt)),
+            Step::ChildFreesStruct => format!("frees the struct of {}", ldt(s.child.ldt)),
+            Step::ParentFreesPages => format!("frees the pages of {}", ldt(s.parent.ldt)),
+            Step::ParentFreesStruct => format!("frees the struct of {}", ldt(s.parent.ldt)),
+        }
+    }
+}
