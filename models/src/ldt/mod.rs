@@ -1,5 +1,6 @@
 //! The LDT in a user-visible page-table slot under page table isolation.
 
+pub mod clear_asid;
 pub mod fork;
 pub mod memory;
 mod step;
