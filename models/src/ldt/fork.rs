@@ -36,7 +36,7 @@
 //! # Bounds
 //! Calls, forks and pages as the parameters say; forks come one after the other.
 
-use super::memory::{Image, LdtId, MAX_ENTRIES, Memory, Mm, Page, Slot, Tables, Use};
+use super::memory::{Image, LdtId, Memory, Mm, Page, Slot, Tables, Use, MAX_ENTRIES};
 use super::view;
 use crate::machine::{Expect, Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
@@ -640,9 +640,9 @@ fn no_dangling_pointer(_: &LdtFork, s: &State) -> bool {
 
 fn no_mapped_free_page(_: &LdtFork, s: &State) -> bool {
     [s.parent, s.child].iter().all(|mm| {
-        Slot::BOTH.into_iter().all(|slot| {
-            (0..2).all(|entry| mm.walk(slot, entry).is_none_or(|page| s.memory.owned(page)))
-        })
+        Slot::BOTH
+            .into_iter()
+            .all(|slot| (0..2).all(|entry| mm.walk(slot, entry).is_none_or(|page| s.memory.owned(page))))
     })
 }
 
@@ -729,19 +729,27 @@ const PROPERTIES: &[Property<LdtFork>] = &[
     Property::sometimes("call-waits-for-fork", "A call waits for the lock that fork holds.", |_, s: &State| {
         s.caller == CallerPc::TakeLock && s.lock == Some(Holder::Fork) && s.seen.is_some()
     }),
-    Property::sometimes("fork-fails-half-way", "Fork has run out of memory with a part of the page table made.", |_, s: &State| {
-        s.error && s.child_table
-    }),
+    Property::sometimes(
+        "fork-fails-half-way",
+        "Fork has run out of memory with a part of the page table made.",
+        |_, s: &State| s.error && s.child_table,
+    ),
     Property::sometimes("child-runs-with-its-ldt", "The child runs with an LDT of its own.", |_, s: &State| {
         s.child_is == Child::Runs && s.child.ldt.is_some_and(|id| s.memory.image(id).is_some())
     }),
-    Property::sometimes("child-has-an-older-ldt", "The parent has gone on, and the child keeps what it got.", |_, s: &State| {
-        let image = |ldt: Option<LdtId>| ldt.and_then(|id| s.memory.image(id));
-        s.child_is == Child::Runs && s.child.ldt.is_some() && image(s.child.ldt) != image(s.parent.ldt)
-    }),
-    Property::sometimes("child-outlives-parent", "The parent is gone, and the child runs with its LDT.", |_, s: &State| {
-        s.parent_is == Parent::Gone && s.child_is == Child::Runs && s.child.ldt.is_some()
-    }),
+    Property::sometimes(
+        "child-has-an-older-ldt",
+        "The parent has gone on, and the child keeps what it got.",
+        |_, s: &State| {
+            let image = |ldt: Option<LdtId>| ldt.and_then(|id| s.memory.image(id));
+            s.child_is == Child::Runs && s.child.ldt.is_some() && image(s.child.ldt) != image(s.parent.ldt)
+        },
+    ),
+    Property::sometimes(
+        "child-outlives-parent",
+        "The parent is gone, and the child runs with its LDT.",
+        |_, s: &State| s.parent_is == Parent::Gone && s.child_is == Child::Runs && s.child.ldt.is_some(),
+    ),
 ];
 
 // ---- variants ----
@@ -752,7 +760,13 @@ const REVIEW: &str = "mail of 30 December 2017, Re: Review of KPTI patchset";
 /// Where one of the two does not take the lock, nobody waits.
 const NO_WAIT: &[&str] = &["call-waits-for-fork"];
 
-const fn variant(name: &'static str, what: &'static str, origin: &'static str, config: Config, expect: Expect) -> Variant<Config> {
+const fn variant(
+    name: &'static str,
+    what: &'static str,
+    origin: &'static str,
+    config: Config,
+    expect: Expect,
+) -> Variant<Config> {
     // What is broken at the small size needs no larger one.
     let deep: &[(&str, u8)] =
         if expect.broken.is_empty() { &[] } else { &[("calls", 2), ("forks", 1), ("entries", 2)] };
@@ -929,7 +943,14 @@ const PARAMETERS: &[Parameter] = &[
     Parameter { name: "calls", says: "calls of modify_ldt() that succeed", min: 1, max: MAX_CALLS, quick: 2, deep: 3 },
     Parameter { name: "forks", says: "forks", min: 1, max: 3, quick: 1, deep: 2 },
     Parameter { name: "pages", says: "pages of memory", min: 2, max: 4, quick: 4, deep: 4 },
-    Parameter { name: "entries", says: "entries of an LDT, two to a page", min: 1, max: MAX_ENTRIES, quick: 2, deep: 3 },
+    Parameter {
+        name: "entries",
+        says: "entries of an LDT, two to a page",
+        min: 1,
+        max: MAX_ENTRIES,
+        quick: 2,
+        deep: 3,
+    },
 ];
 
 impl Machine for LdtFork {
@@ -1081,11 +1102,14 @@ impl Machine for LdtFork {
             Panel::of_lane("parent", 3)
                 .row("is", format!("{:?}", s.parent_is))
                 .row("context.ldt", ldt(s.parent.ldt))
-                .row("context.lock", match s.lock {
-                    None => "free",
-                    Some(Holder::Caller) => "modify_ldt()",
-                    Some(Holder::Fork) => "fork()",
-                }),
+                .row(
+                    "context.lock",
+                    match s.lock {
+                        None => "free",
+                        Some(Holder::Caller) => "modify_ldt()",
+                        Some(Holder::Fork) => "fork()",
+                    },
+                ),
             view::page_table_panel("page table of the parent", &s.parent),
             view::page_table_panel("page table of the child", &s.child),
         ];

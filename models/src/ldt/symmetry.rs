@@ -2,7 +2,7 @@
 //!
 //! Pages and structs are not: the allocator prefers the lowest.
 
-use super::{Cpu, CpuSet, Ipi, Ldt, MAX_CPUS, MAX_THREADS, State, Task, Thread, ThreadId};
+use super::{Cpu, CpuSet, Ipi, Ldt, State, Task, Thread, ThreadId, MAX_CPUS, MAX_THREADS};
 
 /// All orders of three.
 const ORDERS: [[u8; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
