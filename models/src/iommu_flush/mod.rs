@@ -39,8 +39,8 @@
 //!   addresses to one owner). The caller that frees a page-table page holds a spinlock, the one that frees a
 //!   data page does not, so that both kinds of caller occur.
 //! - A4: a flusher or binder stays on its CPU and each has its own, except on a UP kernel, where all share
-//!   one and a section that must not be preempted (spinlock, RCU) runs to its end. A migration would add a
-//!   full barrier and nothing else.
+//!   one and a section that must not be preempted (spinlock, RCU) runs to its end. RCU readers that can be
+//!   preempted on one CPU interleave as on two. A migration would add a full barrier and nothing else.
 //! - A5: a grace period ends when every reader that was inside at its start has left. Readers that enter
 //!   later are not waited for. Nothing is assumed about the stores of readers.
 //! - A6: who calls bind and unbind behaves: one call for an IOMMU at a time, unbind only what is bound.
@@ -48,7 +48,7 @@
 //! - A8: text and data come with the first bind and go with the last unbind, unless the variant says that they
 //!   stay: no driver could unload earlier, and one that unloads later does less harm.
 //! - A9: without the declaration of the pointer there is nothing to publish to, and the driver refuses a
-//!   kernel PASID. A driver that grants it all the same is the variant `unhooked` of the second machine.
+//!   kernel PASID. A driver that grants it all the same has the verdict of `posted-guard-mismatch-declared-only`.
 //!
 //! The assumptions about the IOMMU and the page tables stand in [`hardware`].
 //!

@@ -327,9 +327,23 @@ pub(super) fn invalidation(hardware: &Hardware, request: Request) -> String {
     let mut after = *hardware;
     after.invalidate(request);
     let (old, new) = (&hardware.iommus[request.iommu as usize], &after.iommus[request.iommu as usize]);
-    let walk = if old.walk == new.walk { "" } else { " and a walk" };
-    let (upper, leaf) = (old.upper.minus(new.upper), old.leaf.and(old.wild).minus(new.leaf.and(new.wild)));
-    format!("drops the upper entries of {}, the leaves of {}{walk}", areas_of(upper), areas_of(leaf))
+    let mut dropped = Vec::new();
+    for (what, set) in [
+        ("the upper entry", old.upper.minus(new.upper)),
+        ("the leaf", old.leaf.and(old.wild).minus(new.leaf.and(new.wild))),
+    ] {
+        if !set.is_empty() {
+            dropped.push(format!("{what} of {}", areas_of(set)));
+        }
+    }
+    if old.walk != new.walk {
+        dropped.push("the walk".into());
+    }
+    if dropped.is_empty() {
+        "finds nothing to drop".into()
+    } else {
+        format!("drops {}", dropped.join(" and "))
+    }
 }
 
 fn areas_of(set: Set) -> String {
