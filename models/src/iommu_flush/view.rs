@@ -1,14 +1,14 @@
 //! What a person reads of [`IommuFlush`]: kinds of steps, lanes, sentences and tables.
 
 use super::hardware::{frame_of, DeviceAct, Hardware, Level, Request, Set, Use, Walk};
-use super::{Act, Binder, Buffer, Flusher, IommuFlush, Kernel, State, Step, FLUSHERS_MAX, IDLE, NOBODY, OOPS};
+use super::{Act, Binder, Buffer, Flusher, IommuFlush, State, Step, FLUSHERS_MAX, IDLE, NOBODY, OOPS};
 use super::{Store, Target, Tested};
 use crate::machine::{Panel, StepKind};
 
 pub(super) const KINDS: &[StepKind] = &[
     StepKind::new("K0Build", "The kernel is compiled with its configuration, or does not compile.", "Kconfig"),
     StepKind::new("F0ClearEntry", "A flusher clears a PTE or a PMD.", "ptep_get_and_clear(), pmd_clear()"),
-    StepKind::new("FullBarrier", "A CPU waits until its stores are visible.", "smp_mb()"),
+    StepKind::new("FullBarrier", "A CPU waits until its stores are visible.", "mb()"),
     StepKind::new("F1ReadLock", "A flusher enters an RCU section.", "rcu_read_lock()"),
     StepKind::new("F2ReadPointer", "A flusher loads what it tests or calls.", "rcu_dereference()"),
     StepKind::new("F3Call", "A flusher calls the function.", "do_iommu_flush_ktlb()"),
@@ -156,10 +156,10 @@ pub(super) fn lane(machine: &IommuFlush, state: &State, step: Step) -> usize {
         Step::Begin { flusher, .. } => flusher as usize,
         Step::Bind { binder, .. } | Step::Unbind { binder, .. } => (machine.flushers + binder) as usize,
         Step::Go { thread, .. } => lane_of(machine, thread as usize),
-        Step::M1DrainStore { cpu } if machine.config.kernel == Kernel::Smp => lane_of(machine, cpu as usize),
+        Step::M1DrainStore { cpu } => lane_of(machine, cpu as usize),
         Step::Device { iommu, .. } => iommus + iommu as usize,
         Step::D6Invalidate { thread } => iommus + request(state, thread).iommu as usize,
-        Step::K0Build | Step::M1DrainStore { .. } | Step::M2ReusePage { .. } | Step::M3FillCpuTlb { .. } => memory,
+        Step::K0Build | Step::M2ReusePage { .. } | Step::M3FillCpuTlb { .. } => memory,
     }
 }
 
@@ -208,11 +208,10 @@ pub(super) fn describe(machine: &IommuFlush, state: &State, step: Step) -> Strin
         }
         Step::Go { thread, .. } => {
             let me = &state.binders[thread as usize - FLUSHERS_MAX];
-            describe_binder(machine, state, me, machine.cpu_of(thread as usize))
+            describe_binder(machine, state, me, thread as usize)
         }
         Step::M1DrainStore { cpu } => {
-            let at = if machine.config.kernel == Kernel::Smp { String::new() } else { format!("CPU {cpu}: ") };
-            format!("{at}the store becomes visible: {}", store_name(state.buffers[cpu as usize].0[0]))
+            format!("the store becomes visible: {}", store_name(state.buffers[cpu as usize].0[0]))
         }
         Step::D6Invalidate { thread } => {
             let request = request(state, thread);
@@ -233,7 +232,7 @@ fn mutex_sentence(state: &State) -> &'static str {
 }
 
 fn describe_flusher(machine: &IommuFlush, state: &State, me: &Flusher, thread: usize) -> String {
-    let cpu = machine.cpu_of(thread);
+    let cpu = thread;
     let act = machine.flush(me.level)[me.at as usize];
     match act {
         Act::F0ClearEntry => format!("clears the {} of area {}: into the store buffer", entry_name(me.level), me.area),
@@ -483,7 +482,7 @@ fn flusher_panel(machine: &IommuFlush, state: &State, flusher: usize) -> Panel {
     Panel::of_lane(thread_name(machine, flusher), flusher)
         .row("next", next)
         .row("frees", work)
-        .row("store buffer", buffer_name(state.buffers[machine.cpu_of(flusher)]))
+        .row("store buffer", buffer_name(state.buffers[flusher]))
         .row("RCU nesting", me.rcu)
         .row("pointer read", fetched)
         .row("IOMMUs to flush", me.todo.written())
@@ -506,7 +505,7 @@ fn binder_panel(machine: &IommuFlush, state: &State, binder: usize) -> Panel {
         .row("next", next)
         .row("does", work)
         .row("only user", yes(me.alone))
-        .row("store buffer", buffer_name(state.buffers[machine.cpu_of(thread)]))
+        .row("store buffer", buffer_name(state.buffers[thread]))
         .row("grace period waits for flushers", me.waits_for.written())
         .row("request", me.request.written())
         .row("sleeps", yes(me.asleep))
