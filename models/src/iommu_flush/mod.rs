@@ -39,8 +39,9 @@
 //!   addresses to one owner). The caller that frees a page-table page holds a spinlock, the one that frees a
 //!   data page does not, so that both kinds of caller occur.
 //! - A4: a flusher or binder stays on its CPU and each has its own, except on a UP kernel, where all share
-//!   one and a section that must not be preempted (spinlock, RCU) runs to its end. A migration would add a
-//!   full barrier and nothing else.
+//!   one: a section that must not be preempted (spinlock, RCU) runs to its end, and a switch between threads
+//!   drains the store buffer, because an interrupt does and whoever goes to sleep has done so. RCU readers that
+//!   can be preempted interleave as on two CPUs. A migration would add a full barrier and nothing else.
 //! - A5: a grace period ends when every reader that was inside at its start has left. Readers that enter
 //!   later are not waited for. Nothing is assumed about the stores of readers.
 //! - A6: who calls bind and unbind behaves: one call for an IOMMU at a time, unbind only what is bound.
@@ -48,7 +49,7 @@
 //! - A8: text and data come with the first bind and go with the last unbind, unless the variant says that they
 //!   stay: no driver could unload earlier, and one that unloads later does less harm.
 //! - A9: without the declaration of the pointer there is nothing to publish to, and the driver refuses a
-//!   kernel PASID. A driver that grants it all the same is the variant `unhooked` of the second machine.
+//!   kernel PASID. A driver that grants it all the same has the verdict of `posted-guard-mismatch-declared-only`.
 //!
 //! The assumptions about the IOMMU and the page tables stand in [`hardware`].
 //!
@@ -71,7 +72,7 @@ use hardware::{DeviceAct, Hardware, Level, Request, Set, FRAMES};
 pub const FLUSHERS_MAX: usize = 2;
 /// How many threads may bind and unbind.
 pub const BINDERS_MAX: usize = 2;
-/// Flushers and binders are numbered together, flushers first; without UP, a thread's number is its CPU's.
+/// Flushers and binders are numbered together, flushers first; on SMP a thread's number is also its CPU's.
 pub const THREADS_MAX: usize = FLUSHERS_MAX + BINDERS_MAX;
 /// The stores a CPU may have in its buffer.
 pub const BUFFER: usize = 3;
@@ -87,7 +88,7 @@ pub const OOPS: u8 = u8::MAX - 1;
 pub enum Act {
     /// Clear the PTE or the PMD: a store.
     F0ClearEntry,
-    /// `smp_mb()`.
+    /// `mb()`: one of the observers is a device, so that `smp_mb()`, which is nothing on UP, says too little.
     FullBarrier,
     /// `rcu_read_lock()`.
     F1ReadLock,
@@ -356,7 +357,7 @@ pub struct State {
     pub binds_left: u8,
     /// The IOMMUs for which a driver holds a binding.
     pub bound: Set,
-    /// The store buffer of each CPU.
+    /// The store buffer of each CPU. On UP, what each thread has put into the only one.
     pub buffers: [Buffer; THREADS_MAX],
     /// The flushers.
     pub flushers: [Flusher; FLUSHERS_MAX],
@@ -588,14 +589,6 @@ impl IommuFlush {
             self.config.unbind
         } else {
             self.config.bind
-        }
-    }
-
-    /// The CPU on which a thread runs.
-    pub const fn cpu_of(&self, thread: usize) -> usize {
-        match self.config.kernel {
-            Kernel::Smp => thread,
-            Kernel::Up => 0,
         }
     }
 

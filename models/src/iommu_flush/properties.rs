@@ -3,7 +3,8 @@
 
 use super::hardware::{Iommu, Level, Progress, Use, Walk};
 use super::{
-    Act, Build, Flusher, IommuFlush, Lifetime, Pasids, State, Store, Target, Tested, FLUSHERS_MAX, IDLE, NOBODY, OOPS,
+    Act, Buffer, Build, Flusher, IommuFlush, Kernel, Lifetime, Pasids, State, Store, Target, Tested, FLUSHERS_MAX,
+    IDLE, NOBODY, OOPS,
 };
 use crate::machine::{Machine, Property};
 
@@ -41,11 +42,13 @@ pub(super) const PROPERTIES: &[Property<IommuFlush>] = &[
     ),
     P::always(
         "single-indirection",
-        "What is called is not what was published, or it takes more than one load, or it is called more than once.",
+        "What is called is not what was published, or it takes more than one load, or it is called twice or left out.",
         |m, s| {
             s.flushers.iter().all(|f| {
                 let once = f.at == IDLE || f.loads <= f.notifier + 1 && f.calls <= f.notifier + 1;
-                once && (!m.is_called(f) || matches!(f.fetched, Target::Function | Target::OtherNotifier))
+                let left_out =
+                    f.at != IDLE && f.at != OOPS && f.at > m.places.ret && f.notifier + 1 < m.config.notifiers;
+                once && !left_out && (!m.is_called(f) || matches!(f.fetched, Target::Function | Target::OtherNotifier))
             })
         },
     ),
@@ -97,12 +100,7 @@ pub(super) const PROPERTIES: &[Property<IommuFlush>] = &[
     P::always(
         "walkable-means-published",
         "A device may walk the page tables while those who change them cannot know of it.",
-        |m, s| {
-            (0..m.iommus).all(|iommu| {
-                let published = m.config.tested == Tested::Users || s.pointer;
-                !s.hardware.iommus[iommu as usize].can_walk() || published && s.users.has(iommu)
-            })
-        },
+        |m, s| (0..m.iommus).all(|iommu| !s.hardware.iommus[iommu as usize].can_walk() || is_known(m, s, iommu)),
     ),
     P::always(
         "hook-follows-users",
@@ -191,6 +189,17 @@ impl IommuFlush {
     fn uses_data(&self, flusher: &Flusher) -> bool {
         self.is_called(flusher) && flusher.fetched == Target::Function && flusher.at < self.places.flushed
     }
+}
+
+/// Whether every flusher that runs from now on finds the pointer and this user: in memory, or on UP also in the
+/// store buffer, which is drained before another thread runs.
+fn is_known(machine: &IommuFlush, state: &State, iommu: u8) -> bool {
+    let is_stored = |store| {
+        let stored = |buffer: &Buffer| buffer.0.contains(&store);
+        machine.config.kernel == Kernel::Up && state.buffers.iter().any(stored)
+    };
+    let is_user = state.users.has(iommu) || is_stored(Store::AddUser(iommu));
+    is_user && (machine.config.tested == Tested::Users || state.pointer || is_stored(Store::Publish))
 }
 
 /// Whether somebody is freeing a page of the area, or has a cleared entry of it in a store buffer.

@@ -158,13 +158,17 @@ fn request_of(state: &mut State, thread: usize) -> &mut Request {
 }
 
 /// Whether the scheduler can let the thread run. On a UP kernel a flusher with a spinlock held or inside an
-/// RCU section is not preempted, unless it went to sleep.
+/// RCU section is not preempted, unless it went to sleep, and a switch drains the store buffer (A4).
 fn may_run(machine: &IommuFlush, state: &State, thread: usize) -> bool {
-    machine.config.kernel == Kernel::Smp
-        || (0..FLUSHERS_MAX).all(|other| {
-            let flusher = &state.flushers[other];
-            other == thread || flusher.asleep || flusher.rcu == 0 && !flusher.caller_is_atomic()
-        })
+    if machine.config.kernel == Kernel::Smp {
+        return true;
+    }
+    let drained = (0..THREADS_MAX).all(|other| other == thread || state.buffers[other].is_empty());
+    let preemptible = (0..FLUSHERS_MAX).all(|other| {
+        let flusher = &state.flushers[other];
+        other == thread || flusher.asleep || flusher.rcu == 0 && !flusher.caller_is_atomic()
+    });
+    drained && preemptible
 }
 
 fn begin(machine: &IommuFlush, state: &State, flusher: usize, area: u8, level: Level) -> Option<State> {
@@ -235,7 +239,7 @@ fn lock(mutex: &mut u8, asleep: &mut bool, thread: usize) -> Locking {
 
 /// The next act of a flusher.
 fn flush(machine: &IommuFlush, state: &State, flusher: usize) -> Option<State> {
-    let cpu = machine.cpu_of(flusher);
+    let cpu = flusher;
     let acts = machine.flush(state.flushers[flusher].level);
     let act = acts[state.flushers[flusher].at as usize];
     if !may_run(machine, state, flusher) || act.waits_for_stores() && !state.buffers[cpu].is_empty() {
@@ -376,7 +380,7 @@ fn scope(machine: &IommuFlush, level: Level) -> Scope {
 /// The next act of a binder.
 fn bind_or_unbind(machine: &IommuFlush, state: &State, binder: usize) -> Option<State> {
     let thread = FLUSHERS_MAX + binder;
-    let cpu = machine.cpu_of(thread);
+    let cpu = thread;
     let acts = machine.binding(state.binders[binder].unbinding);
     let act = acts[state.binders[binder].at as usize];
     if !may_run(machine, state, thread) || act.waits_for_stores() && !state.buffers[cpu].is_empty() {
@@ -576,13 +580,13 @@ pub(super) fn canonical(machine: &IommuFlush, state: &State) -> State {
         if possible {
             let mut other = *state;
             if exchange & 1 != 0 {
-                other = swap_flushers(machine, other);
+                other = swap_flushers(other);
             }
             if exchange & 2 != 0 {
                 other = swap_areas(other);
             }
             if exchange & 4 != 0 {
-                other = swap_binders(machine, other);
+                other = swap_binders(other);
             }
             least = least.min(other);
         }
@@ -598,11 +602,9 @@ fn swap_owner(owner: u8, first: u8) -> u8 {
     }
 }
 
-fn swap_flushers(machine: &IommuFlush, mut state: State) -> State {
+fn swap_flushers(mut state: State) -> State {
     state.flushers.swap(0, 1);
-    if machine.config.kernel == Kernel::Smp {
-        state.buffers.swap(0, 1);
-    }
+    state.buffers.swap(0, 1);
     state.mutex = swap_owner(state.mutex, 0);
     for binder in &mut state.binders {
         binder.waits_for = binder.waits_for.swapped();
@@ -610,11 +612,9 @@ fn swap_flushers(machine: &IommuFlush, mut state: State) -> State {
     state
 }
 
-fn swap_binders(machine: &IommuFlush, mut state: State) -> State {
+fn swap_binders(mut state: State) -> State {
     state.binders.swap(0, 1);
-    if machine.config.kernel == Kernel::Smp {
-        state.buffers.swap(FLUSHERS_MAX, FLUSHERS_MAX + 1);
-    }
+    state.buffers.swap(FLUSHERS_MAX, FLUSHERS_MAX + 1);
     state.mutex = swap_owner(state.mutex, FLUSHERS_MAX as u8);
     state
 }

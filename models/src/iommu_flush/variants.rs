@@ -498,6 +498,20 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
              still in the flusher's buffer.",
         ),
     ),
+    Variant {
+        compare_with: "rcu-on-up",
+        ..variant(
+            "no-barrier-on-up",
+            "No full barrier at all, on a UP kernel.",
+            OWN_CONFIGURATION,
+            Config { kernel: Kernel::Up, flush: FLUSH_WITHOUT_BARRIER, bind: BIND_WITHOUT_BARRIER, ..RCU },
+            Expect::holds(
+                "Whoever runs next finds the stores of the other visible, and the device finds the entry cleared before \
+                 it can be told to work. That is as well: on UP, smp_mb() is no instruction.",
+            )
+            .without(&["flush-overlaps-unbind-and-calls", "grace-period-waits"]),
+        )
+    },
     variant(
         "ordered-doorbell",
         "A full barrier only in the flusher, and a doorbell that is ordered after earlier stores.",

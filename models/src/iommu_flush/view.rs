@@ -1,14 +1,14 @@
 //! What a person reads of [`IommuFlush`]: kinds of steps, lanes, sentences and tables.
 
 use super::hardware::{frame_of, DeviceAct, Hardware, Level, Request, Set, Use, Walk};
-use super::{Act, Binder, Buffer, Flusher, IommuFlush, Kernel, State, Step, FLUSHERS_MAX, IDLE, NOBODY, OOPS};
+use super::{Act, Binder, Buffer, Flusher, IommuFlush, State, Step, FLUSHERS_MAX, IDLE, NOBODY, OOPS};
 use super::{Store, Target, Tested};
 use crate::machine::{Panel, StepKind};
 
 pub(super) const KINDS: &[StepKind] = &[
     StepKind::new("K0Build", "The kernel is compiled with its configuration, or does not compile.", "Kconfig"),
     StepKind::new("F0ClearEntry", "A flusher clears a PTE or a PMD.", "ptep_get_and_clear(), pmd_clear()"),
-    StepKind::new("FullBarrier", "A CPU waits until its stores are visible.", "smp_mb()"),
+    StepKind::new("FullBarrier", "A CPU waits until its stores are visible.", "mb()"),
     StepKind::new("F1ReadLock", "A flusher enters an RCU section.", "rcu_read_lock()"),
     StepKind::new("F2ReadPointer", "A flusher loads what it tests or calls.", "rcu_dereference()"),
     StepKind::new("F3Call", "A flusher calls the function.", "do_iommu_flush_ktlb()"),
@@ -156,10 +156,10 @@ pub(super) fn lane(machine: &IommuFlush, state: &State, step: Step) -> usize {
         Step::Begin { flusher, .. } => flusher as usize,
         Step::Bind { binder, .. } | Step::Unbind { binder, .. } => (machine.flushers + binder) as usize,
         Step::Go { thread, .. } => lane_of(machine, thread as usize),
-        Step::M1DrainStore { cpu } if machine.config.kernel == Kernel::Smp => lane_of(machine, cpu as usize),
+        Step::M1DrainStore { cpu } => lane_of(machine, cpu as usize),
         Step::Device { iommu, .. } => iommus + iommu as usize,
         Step::D6Invalidate { thread } => iommus + request(state, thread).iommu as usize,
-        Step::K0Build | Step::M1DrainStore { .. } | Step::M2ReusePage { .. } | Step::M3FillCpuTlb { .. } => memory,
+        Step::K0Build | Step::M2ReusePage { .. } | Step::M3FillCpuTlb { .. } => memory,
     }
 }
 
@@ -208,11 +208,10 @@ pub(super) fn describe(machine: &IommuFlush, state: &State, step: Step) -> Strin
         }
         Step::Go { thread, .. } => {
             let me = &state.binders[thread as usize - FLUSHERS_MAX];
-            describe_binder(machine, state, me, machine.cpu_of(thread as usize))
+            describe_binder(machine, state, me, thread as usize)
         }
         Step::M1DrainStore { cpu } => {
-            let at = if machine.config.kernel == Kernel::Smp { String::new() } else { format!("CPU {cpu}: ") };
-            format!("{at}the store becomes visible: {}", store_name(state.buffers[cpu as usize].0[0]))
+            format!("the store becomes visible: {}", store_name(state.buffers[cpu as usize].0[0]))
         }
         Step::D6Invalidate { thread } => {
             let request = request(state, thread);
@@ -233,7 +232,7 @@ fn mutex_sentence(state: &State) -> &'static str {
 }
 
 fn describe_flusher(machine: &IommuFlush, state: &State, me: &Flusher, thread: usize) -> String {
-    let cpu = machine.cpu_of(thread);
+    let cpu = thread;
     let act = machine.flush(me.level)[me.at as usize];
     match act {
         Act::F0ClearEntry => format!("clears the {} of area {}: into the store buffer", entry_name(me.level), me.area),
@@ -327,9 +326,23 @@ pub(super) fn invalidation(hardware: &Hardware, request: Request) -> String {
     let mut after = *hardware;
     after.invalidate(request);
     let (old, new) = (&hardware.iommus[request.iommu as usize], &after.iommus[request.iommu as usize]);
-    let walk = if old.walk == new.walk { "" } else { " and a walk" };
-    let (upper, leaf) = (old.upper.minus(new.upper), old.leaf.and(old.wild).minus(new.leaf.and(new.wild)));
-    format!("drops the upper entries of {}, the leaves of {}{walk}", areas_of(upper), areas_of(leaf))
+    let mut dropped = Vec::new();
+    for (what, set) in [
+        ("the upper entry", old.upper.minus(new.upper)),
+        ("the leaf", old.leaf.and(old.wild).minus(new.leaf.and(new.wild))),
+    ] {
+        if !set.is_empty() {
+            dropped.push(format!("{what} of {}", areas_of(set)));
+        }
+    }
+    if old.walk != new.walk {
+        dropped.push("the walk".into());
+    }
+    if dropped.is_empty() {
+        "finds nothing to drop".into()
+    } else {
+        format!("drops {}", dropped.join(" and "))
+    }
 }
 
 fn areas_of(set: Set) -> String {
@@ -469,7 +482,7 @@ fn flusher_panel(machine: &IommuFlush, state: &State, flusher: usize) -> Panel {
     Panel::of_lane(thread_name(machine, flusher), flusher)
         .row("next", next)
         .row("frees", work)
-        .row("store buffer", buffer_name(state.buffers[machine.cpu_of(flusher)]))
+        .row("store buffer", buffer_name(state.buffers[flusher]))
         .row("RCU nesting", me.rcu)
         .row("pointer read", fetched)
         .row("IOMMUs to flush", me.todo.written())
@@ -492,7 +505,7 @@ fn binder_panel(machine: &IommuFlush, state: &State, binder: usize) -> Panel {
         .row("next", next)
         .row("does", work)
         .row("only user", yes(me.alone))
-        .row("store buffer", buffer_name(state.buffers[machine.cpu_of(thread)]))
+        .row("store buffer", buffer_name(state.buffers[thread]))
         .row("grace period waits for flushers", me.waits_for.written())
         .row("request", me.request.written())
         .row("sleeps", yes(me.asleep))

@@ -312,6 +312,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
     ),
     Variant {
         quick: &[("areas", 2), ("binds", 0)],
+        deep: &[("binds", 0)],
         ..variant(
         "splice-unlocked",
         "The work item takes the queue without its lock.",
@@ -322,6 +323,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
     },
     Variant {
         quick: &[("areas", 2), ("binds", 0)],
+        deep: &[("binds", 0)],
         ..variant(
         "queue-unlocked",
         "A freer queues its page without the lock.",
@@ -339,6 +341,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
     ),
     Variant {
         quick: &[("areas", 2), ("binds", 0)],
+        deep: &[("binds", 0)],
         ..variant(
         "item-started-late",
         "The work item counts as scheduled until it has taken the queue.",
@@ -347,23 +350,29 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         Expect::broken(&["finished-means-clean"], "Scheduling it again in between has no effect, and a page stays queued.").without(NO_DEVICE),
     )
     },
-    variant(
+    Variant {
+        deep: &[("freers", 1), ("areas", 1)],
+        ..variant(
         "queue-before-clear",
         "A freer queues the page before it clears the entry.",
         OWN,
         Config { free_table: QUEUE_BEFORE_CLEAR, ..DEFERRED },
         Expect::broken(&["no-stale-iotlb", "no-device-use-of-reused-page", "caches-match-page-tables", "no-stale-cpu-tlb", "mapped-pages-are-alive"], "The worker frees a page that is still linked."),
-    ),
-    variant(
+    )
+    },
+    Variant {
+        quick: &[("areas", 2), ("binds", 1), ("cpu-caches", 0)],
+        ..variant(
         "queue-lock-kept",
         "The work item does not release the lock of the queue.",
         OWN,
         Config { item: ITEM_KEEPING_THE_LOCK, ..DEFERRED },
         Expect::broken(
-            &["queue-lock-held-by-its-user", "no-sleep-in-atomic", "finished-means-clean"],
+            &["queue-lock-held-by-its-user", "no-sleep-in-atomic", "finished-means-clean", "no-deadlock"],
             "The worker sleeps for the mutex with a spinlock held, and the next freer spins for ever.",
         ),
-    ),
+    )
+    },
     variant(
         "queued-and-freed",
         "A freer queues the page and frees it at once as well.",
