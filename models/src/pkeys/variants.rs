@@ -36,6 +36,8 @@ const COMPARE_EXCHANGE: Config = Config { writers: Hold::No, update: Update::Com
 
 /// One call for each thread, two for a child's: enough for most of what can go wrong.
 const ONE_CALL: &[(&str, u8)] = &[("calls", 1), ("child_calls", 2)];
+/// The same with two mappings.
+const ONE_CALL_DEEP: &[(&str, u8)] = &[("keys", 3), ("calls", 1), ("mappings", 2), ("child_calls", 2)];
 /// Two calls for each thread, no mapping and no fork.
 const NO_MAPPING: &[(&str, u8)] = &[("mappings", 0), ("child_calls", 0)];
 
@@ -54,7 +56,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
              not say with the lock either, but for one thing: see granted-claim.",
         ),
         quick: &[],
-        deep: &[("keys", 3), ("calls", 3)],
+        deep: &[("mappings", 2)],
     },
     Variant {
         name: "mainline",
@@ -74,7 +76,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "child-allocates",
         ]),
         quick: &[("child_calls", 0)],
-        deep: &[("keys", 3), ("calls", 3)],
+        deep: &[("keys", 3), ("calls", 3), ("child_calls", 0)],
     },
     Variant {
         name: "locked-readers",
@@ -94,7 +96,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "execute-only-key-refused",
         ]),
         quick: &[("mappings", 0)],
-        deep: &[],
+        deep: &[("mappings", 0)],
     },
     Variant {
         name: "read-locked-readers",
@@ -114,7 +116,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "double-free-refused",
         ]),
         quick: &[("calls", 1), ("mappings", 2), ("child_calls", 2)],
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "plain-rmw",
@@ -130,7 +132,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["execute-only-memory", "execute-only-key-refused", "child-allocates"]),
         quick: NO_MAPPING,
-        deep: &[],
+        deep: NO_MAPPING,
     },
     Variant {
         name: "same-allocation-claim",
@@ -152,7 +154,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "child-allocates",
         ]),
         quick: NO_MAPPING,
-        deep: &[],
+        deep: NO_MAPPING,
     },
     Variant {
         name: "locked-readers-same-allocation-claim",
@@ -173,7 +175,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "child-allocates",
         ]),
         quick: NO_MAPPING,
-        deep: &[],
+        deep: NO_MAPPING,
     },
     Variant {
         name: "granted-claim",
@@ -195,7 +197,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "double-free-refused",
         ]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "locked-readers-granted-claim",
@@ -215,7 +217,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "double-free-refused",
         ]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "lockless-writers",
@@ -237,7 +239,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "cmpxchg-writers",
@@ -253,7 +255,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "cmpxchg-writers-without-execute-only",
@@ -273,7 +275,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "double-free-refused",
         ]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "cmpxchg-writers-without-pkru-failure",
@@ -293,7 +295,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "double-free-refused",
         ]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "cmpxchg-map-alone",
@@ -314,7 +316,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "child-allocates",
         ]),
         quick: NO_MAPPING,
-        deep: &[],
+        deep: NO_MAPPING,
     },
     Variant {
         name: "bytewise-map",
@@ -329,7 +331,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["execute-only-memory", "execute-only-key-refused", "child-allocates"]),
         quick: NO_MAPPING,
-        deep: &[],
+        deep: NO_MAPPING,
     },
     Variant {
         name: "bytewise-map-loads",
@@ -343,7 +345,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "child-allocates",
         ]),
         quick: NO_MAPPING,
-        deep: &[],
+        deep: NO_MAPPING,
     },
     Variant {
         name: "bytewise-map-stores",
@@ -357,7 +359,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["execute-only-memory", "execute-only-key-refused", "child-allocates"]),
         quick: NO_MAPPING,
-        deep: &[],
+        deep: NO_MAPPING,
     },
     Variant {
         name: "invented-store",
@@ -371,7 +373,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "fork-resets-map",
@@ -393,7 +395,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "map-full", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "key-zero-special",
@@ -408,7 +410,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "unchecked-key",
@@ -433,7 +435,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "execute-only-visible",
@@ -456,7 +458,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "execute-only-visible-to-callers",
@@ -476,7 +478,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "execute-only-visible-on-mappings",
@@ -491,7 +493,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "free-in-use",
@@ -506,7 +508,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "failed-alloc-keeps-bit",
@@ -520,7 +522,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "lock-dropped-in-between",
@@ -541,7 +543,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "writers-lock-for-read",
@@ -556,7 +558,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "free-unchecked",
@@ -576,7 +578,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "alloc-picks-next",
@@ -599,7 +601,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "map-full", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "alloc-keeps-pkru",
@@ -613,7 +615,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "execute-only-undo-always",
@@ -629,7 +631,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "execute-only-stored-first",
@@ -643,7 +645,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "fork-forgets-execute-only",
@@ -657,7 +659,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "fork-without-lock",
@@ -672,7 +674,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "execute-only-trusts-pkru",
@@ -686,7 +688,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
         quick: ONE_CALL,
-        deep: &[],
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "full-map-keeps-lock",
@@ -700,6 +702,6 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["execute-only-memory", "execute-only-key-refused", "child-allocates"]),
         quick: &[("keys", 2), ("mappings", 0), ("child_calls", 0)],
-        deep: &[],
+        deep: &[("keys", 3), ("mappings", 0), ("child_calls", 0)],
     },
 ];
