@@ -612,6 +612,24 @@ impl<'ast> Visit<'ast> for Body<'_> {
     fn visit_macro(&mut self, makro: &'ast syn::Macro) {
         self.makro(makro);
     }
+
+    /// What is not there under Kani assumes and asserts nothing.
+    fn visit_stmt(&mut self, statement: &'ast syn::Stmt) {
+        let attrs: &[Attribute] = match statement {
+            syn::Stmt::Local(local) => &local.attrs,
+            syn::Stmt::Macro(makro) => &makro.attrs,
+            syn::Stmt::Expr(Expr::Block(block), _) => &block.attrs,
+            syn::Stmt::Expr(Expr::Call(call), _) => &call.attrs,
+            _ => &[],
+        };
+        let absent = |attribute: &Attribute| {
+            let is_cfg = attribute.path().is_ident("cfg");
+            is_cfg && attribute.parse_args::<Meta>().ok().as_ref().and_then(cfg_value) == Some(false)
+        };
+        if !attrs.iter().any(absent) {
+            syn::visit::visit_stmt(self, statement);
+        }
+    }
 }
 
 fn trait_name(block: &syn::ItemImpl) -> Option<String> {

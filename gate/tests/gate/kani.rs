@@ -6,7 +6,7 @@ use gate::kani::SearchPath;
 use gate::process;
 use gate::{Error, Options, Report, Tool, Verdict, Workspace, prove};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -61,10 +61,10 @@ fn workspace(script: &str) -> (TempDir, Workspace, Options) {
         fs::write(bin.join(format!("{name}.txt")), &text).expect("a file");
         fs::write(bin.join(format!("{name}-068.txt")), as_of_068(&text)).expect("a file");
     }
+    fs::write(bin.join("answers"), script).expect("a file");
+    let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fake-cargo");
     for name in ["cargo", "cargo-kani"] {
-        let path = bin.join(name);
-        fs::write(&path, format!("#!/bin/sh\nbin={}\nPATH=/usr/bin:/bin\n{script}\n", bin.display())).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("rights");
+        symlink(&fake, bin.join(name)).expect("a link");
     }
     let options = Options { path: SearchPath(Some(bin.into())), ..Options::default() };
     let workspace = Workspace::at(root);

@@ -154,6 +154,14 @@ fn assumptions_in_the_models_are_found() {
 }
 
 #[test]
+fn what_is_not_there_under_kani_does_not_count() {
+    let text = "/// a/b\n#[kani::proof] fn p() {\n    #[cfg(not(kani))]\n    assert!(x);\n    #[cfg(kani)]\n    kani::cover!(y);\n    assert!(z);\n}";
+    let (_folder, sources) = crate_of(&[("proofs/src/lib.rs", text)]);
+    let asserts: Vec<&str> = sources.proofs[0].asserts.iter().map(|stated| stated.text.as_str()).collect();
+    assert_eq!((asserts, sources.proofs[0].covers.len()), (vec!["assertion failed: z"], 1));
+}
+
+#[test]
 fn texts_are_compared_without_blanks_and_trailing_commas() {
     assert_eq!(normal("\"index in range\""), normal("index in range"));
     assert_eq!(normal("assertion failed: f(a, b,) < c"), normal("assertion failed: f(a,\n    b) < c"));
