@@ -3,7 +3,7 @@
 //! A proof that is added, renamed, weakened or removed shows up as a change of `proofs/census.toml` in review; without that change
 //! it is an error here. None of this needs Kani.
 
-use crate::source::{SourceProof, Sources, normal};
+use crate::source::{AssumptionKind, SourceProof, Sources};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,17 +13,16 @@ const HEAD: &str = "\
 # Every proof, and what was agreed about it. A difference from the sources is an error.
 # `KVERDICT_UPDATE=1 cargo test --package kverdict-gate` rewrites the counts in place and adds and removes entries; the
 # other fields are written by people and kept:
-#   variant     what it is about, where that is not `mainline`
-#   finds       for a twin: the assertion that must fail, because the twin is about a form that is broken
+#   variant     what it is about, where that is neither `mainline` nor, for a twin, the variant in its name
 #   no_cover    why there is no cover
 #   no_assert   why there is no assertion
-#   timeout     seconds, where not 120
+#   timeout     seconds, where not 300
 #   covers_run  how many covers Kani sees, where a helper with a cover is compiled more than once
 #   unreachable checks that may be unreachable: check (its text), function (where it stands), reason, at_most (how many, else 1)
 ";
 
 /// Seconds that a proof may take where the census says nothing else.
-pub const TIMEOUT: u64 = 120;
+pub const TIMEOUT: u64 = 300;
 
 /// The committed list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,11 +39,14 @@ pub struct Census {
 pub struct Entry {
     /// Full name, as Kani prints it.
     pub name: String,
-    /// `mechanism/property`, as in the first line of its doc comment.
-    pub property: String,
+    /// The properties that it is about, as in the first line of its doc comment.
+    pub properties: Vec<String>,
     /// The variant that it is about.
     #[serde(default = "mainline", skip_serializing_if = "is_mainline")]
     pub variant: String,
+    /// Whether it shows that the variant is broken.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub twin: bool,
     /// Covers in the source.
     pub covers: usize,
     /// Covers that Kani reports, where that differs.
@@ -57,9 +59,6 @@ pub struct Entry {
     /// Unwinding bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwind: Option<u32>,
-    /// For a twin: the assertion that must fail.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finds: Option<String>,
     /// Why there is no cover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_cover: Option<String>,
@@ -106,11 +105,6 @@ fn is_one(count: &usize) -> bool {
 }
 
 impl Entry {
-    /// The part of the property before the slash.
-    pub fn mechanism(&self) -> &str {
-        self.property.split('/').next().unwrap_or_default()
-    }
-
     /// Seconds that it may take.
     pub fn timeout(&self) -> u64 {
         self.timeout.unwrap_or(TIMEOUT)
@@ -119,8 +113,9 @@ impl Entry {
     fn of(proof: &SourceProof) -> Entry {
         Entry {
             name: proof.name.clone(),
-            property: proof.property().unwrap_or_default().to_string(),
-            variant: mainline(),
+            properties: proof.properties(),
+            variant: proof.twin_of().unwrap_or_else(mainline),
+            twin: proof.twin_of().is_some(),
             covers: proof.covers.len(),
             asserts: proof.asserts.len(),
             assumptions: proof.assumptions.len(),
@@ -161,7 +156,8 @@ impl Census {
             let new = Entry::of(proof);
             match self.proofs.iter().find(|entry| entry.name == proof.name) {
                 Some(old) => Entry {
-                    property: new.property,
+                    properties: new.properties,
+                    twin: new.twin,
                     covers: new.covers,
                     asserts: new.asserts,
                     assumptions: new.assumptions,
@@ -206,12 +202,14 @@ fn compare_entry(entry: &Entry, proof: &SourceProof) -> Vec<String> {
     let mut errors = Vec::new();
     let name = &entry.name;
     let place = format!("{}:{}", proof.file, proof.line);
-    match proof.property() {
-        None => errors.push(format!("{name}: the doc comment at {place} does not start with mechanism/property")),
-        Some(property) if property != entry.property => {
-            errors.push(format!("{name}: it is about {property}, in the census about {}", entry.property));
-        }
-        Some(_) => {}
+    if proof.properties().is_empty() {
+        errors.push(format!("{name}: the doc comment at {place} does not start with the id of a property and a colon"));
+    } else if proof.properties() != entry.properties {
+        let (now, then) = (proof.properties().join(", "), entry.properties.join(", "));
+        errors.push(format!("{name}: it is about {now}, in the census about {then}"));
+    }
+    if proof.twin_of().is_some() != entry.twin {
+        errors.push(format!("{name}: a name that ends with `_is_found` is that of a twin, and no other"));
     }
     let counts = [
         ("covers", proof.covers.len(), entry.covers),
@@ -233,17 +231,11 @@ fn compare_entry(entry: &Entry, proof: &SourceProof) -> Vec<String> {
     if proof.asserts.is_empty() && entry.no_assert.is_none() {
         errors.push(format!("{name}: it asserts nothing, and the census does not say why"));
     }
-    match &entry.finds {
-        Some(_) if !proof.should_panic => errors.push(format!("{name}: a twin needs `kani::should_panic`")),
-        Some(text) if !proof.asserts.iter().any(|stated| normal(&stated.text) == normal(text)) => {
-            errors.push(format!("{name}: it has no assertion `{text}`"));
-        }
-        None if proof.should_panic => {
-            errors.push(format!("{name}: it should panic, and the census does not say in which assertion"))
-        }
-        _ => {}
-    }
-    for assumption in proof.assumptions.iter().filter(|assumption| assumption.reason.is_none()) {
+    for assumption in proof
+        .assumptions
+        .iter()
+        .filter(|assumption| assumption.kind != AssumptionKind::Helper && assumption.reason.is_none())
+    {
         let place = format!("{}:{}", assumption.file, assumption.line);
         errors.push(format!("{name}: `{}` at {place} has no comment that says why", assumption.text));
     }

@@ -170,14 +170,14 @@ pub enum Verdict {
 pub struct ProofResult {
     /// Full name.
     pub name: String,
-    /// `mechanism/property`.
-    pub property: String,
-    /// The part before the slash.
+    /// The mechanism.
     pub mechanism: String,
+    /// The properties that it is about; the first one is what it proves, or shows to be broken.
+    pub properties: Vec<String>,
     /// The variant that it is about.
     pub variant: String,
-    /// For a twin: the assertion that must fail.
-    pub finds: Option<String>,
+    /// Whether it shows that the variant is broken.
+    pub twin: bool,
     /// Verdict.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -185,6 +185,8 @@ pub struct ProofResult {
     pub seconds: Option<f64>,
     /// Number of checks.
     pub checks: Option<usize>,
+    /// How many of them nothing leads to, such as those in arms for other variants.
+    pub unreachable: Option<usize>,
     /// Covers: text, and whether an input reaches it.
     pub covers: Vec<Cover>,
     /// Everything that it assumes.
@@ -395,13 +397,14 @@ fn entry_of(census: &Census, proof: &SourceProof) -> Entry {
 fn blank(workspace: &Workspace, entry: &Entry, proof: &SourceProof, verdict: Verdict) -> ProofResult {
     ProofResult {
         name: proof.name.clone(),
-        property: entry.property.clone(),
-        mechanism: entry.mechanism().to_string(),
+        mechanism: proof.mechanism(),
+        properties: proof.properties(),
         variant: entry.variant.clone(),
-        finds: entry.finds.clone(),
+        twin: proof.twin_of().is_some(),
         verdict,
         seconds: None,
         checks: None,
+        unreachable: None,
         covers: proof.covers.iter().map(|cover| Cover { text: cover.text.clone(), satisfied: None }).collect(),
         assumptions: proof.assumptions.clone(),
         solver: None,
@@ -464,6 +467,8 @@ fn judged(
     if let Some(seen) = judgement.seen {
         result.seconds = seen.seconds;
         result.checks = Some(seen.checks.iter().filter(|check| !check.is_cover()).count());
+        let unreachable = |check: &&output::Check| !check.is_cover() && check.status == output::Status::Unreachable;
+        result.unreachable = Some(seen.checks.iter().filter(unreachable).count());
         let covers = seen.checks.iter().filter(|check| check.is_cover());
         result.covers = covers
             .map(|check| Cover {

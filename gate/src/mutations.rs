@@ -4,7 +4,7 @@
 //! named proof must fail in the named assertion. Without it, a named test must fail there. A build that fails, a crash, a time limit
 //! or another failure is not a catch.
 
-use crate::census::{Census, Entry};
+use crate::census::Census;
 use crate::judge::{self, End, Judgement};
 use crate::kani::Kani;
 use crate::libtest::{self, Tests, Verdict};
@@ -45,7 +45,7 @@ pub struct Mutation {
     pub replace: String,
     /// The proof that must fail.
     pub proof: String,
-    /// The assertion in which it must fail. For a twin: the assertion that must no longer fail.
+    /// The assertion in which it must fail.
     pub fails: String,
     /// Why only Kani can catch it.
     #[serde(default)]
@@ -141,11 +141,11 @@ impl Mutations {
             }
             let entry = census.get(&mutation.proof);
             let proof = sources.proofs.iter().find(|proof| proof.name == mutation.proof);
-            let (Some(entry), Some(proof)) = (entry, proof) else {
+            let (Some(_), Some(proof)) = (entry, proof) else {
                 problems.push(format!("{id}: there is no proof {}", mutation.proof));
                 continue;
             };
-            if !mutation.names_an_assertion(entry, proof) {
+            if !mutation.names_an_assertion(proof) {
                 problems.push(format!("{id}: {} has no assertion `{}`", mutation.proof, mutation.fails));
             }
             if mutation.only_kani.is_some() && mutation.test.is_some() {
@@ -180,14 +180,10 @@ impl Mutation {
         Ok((text.replacen(&self.find, &self.replace, 1), line))
     }
 
-    fn names_an_assertion(&self, entry: &Entry, proof: &SourceProof) -> bool {
-        let is_this = |text: &str| normal(text) == normal(&self.fails);
-        match &entry.finds {
-            Some(finds) => is_this(finds),
-            // Overflow and index checks are the compiler's, so no source states them.
-            None if self.fails.starts_with("attempt to ") || self.fails.starts_with("index out of bounds") => true,
-            None => proof.asserts.iter().any(|stated| is_this(&stated.text)),
-        }
+    fn names_an_assertion(&self, proof: &SourceProof) -> bool {
+        // Overflow and index checks are the compiler's, so no source states them.
+        let is_the_compilers = self.fails.starts_with("attempt to ") || self.fails.starts_with("index out of bounds");
+        is_the_compilers || proof.asserts.iter().any(|stated| normal(&stated.text) == normal(&self.fails))
     }
 
     /// The result where nothing was tried.
@@ -296,9 +292,7 @@ pub fn run(
                     _ if stop() => Outcome::NotRun { reason: "stopped".to_string() },
                     (Engine::Kani(kani), _) => with_kani(workspace, &copy, mutation, census, sources, kani, stop)?,
                     (Engine::Tests, Err(reason)) => Outcome::Spoiled { what: reason.clone() },
-                    (Engine::Tests, Ok(passed)) => {
-                        with_test(workspace, &copy, mutation, sources, census, passed, stop)?
-                    }
+                    (Engine::Tests, Ok(passed)) => with_test(workspace, &copy, mutation, sources, passed, stop)?,
                 };
                 fs::copy(workspace.root.join(&mutation.file), &path)?;
                 (line, outcome)
@@ -328,12 +322,12 @@ fn with_kani(
     let target = copy.target.join("kani");
     match kani.run(&copy.root, &workspace.package, proof, entry.timeout(), Some(&target), stop)? {
         None => Ok(Outcome::NotRun { reason: "stopped".to_string() }),
-        Some(run) => Ok(caught_by_kani(mutation, entry, &run)),
+        Some(run) => Ok(caught_by_kani(mutation, &run)),
     }
 }
 
 /// Whether a run of the mutated code failed as it should.
-pub fn caught_by_kani(mutation: &Mutation, entry: &Entry, run: &judge::Run) -> Outcome {
+pub fn caught_by_kani(mutation: &Mutation, run: &judge::Run) -> Outcome {
     let mut judgement = Judgement::default();
     let spoiled = |what: &str| Outcome::Spoiled { what: what.to_string() };
     let Some(output) = judge::readable(run, &mut judgement) else {
@@ -352,12 +346,11 @@ pub fn caught_by_kani(mutation: &Mutation, entry: &Entry, run: &judge::Run) -> O
         return spoiled(&format!("an unwinding bound is too small: {}", check.description));
     }
     let named = failed.iter().any(|check| normal(&check.description) == normal(&mutation.fails));
-    let noticed = if entry.finds.is_some() { !named && matches!(seen.ending, Ending::Failed { .. }) } else { named };
     let status = if matches!(seen.ending, Ending::Failed { .. }) { 1 } else { 0 };
     if run.end != End::Exited(status) {
         return spoiled(&format!("the run ended with {:?}, which does not fit its text", run.end));
     }
-    if noticed {
+    if named {
         return Outcome::Caught { by: seen.name.clone() };
     }
     let others: Vec<&str> = failed.iter().map(|check| check.description.as_str()).collect();
@@ -435,7 +428,6 @@ fn with_test(
     copy: &Copy,
     mutation: &Mutation,
     sources: &Sources,
-    census: &Census,
     passed: &[String],
     stop: &dyn Fn() -> bool,
 ) -> io::Result<Outcome> {
@@ -459,8 +451,7 @@ fn with_test(
         Some(Verdict::Failed) => {
             let printed = tests.printed(&test);
             let proof = sources.proofs.iter().find(|proof| proof.name == mutation.proof);
-            let is_twin = census.get(&mutation.proof).is_some_and(|entry| entry.finds.is_some());
-            if failed_where_named(mutation, proof, is_twin, printed) {
+            if failed_where_named(mutation, proof, printed) {
                 Outcome::Caught { by: test }
             } else {
                 let first = printed.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
@@ -474,10 +465,7 @@ fn with_test(
 }
 
 /// Whether a failing proof, run as a test, failed in the named assertion: its text is printed, or the panic is at its place.
-fn failed_where_named(mutation: &Mutation, proof: Option<&SourceProof>, is_twin: bool, printed: &str) -> bool {
-    if is_twin {
-        return printed.contains("did not panic") || printed.contains("panic did not contain expected string");
-    }
+fn failed_where_named(mutation: &Mutation, proof: Option<&SourceProof>, printed: &str) -> bool {
     if normal(printed).contains(&normal(&mutation.fails)) {
         return true;
     }

@@ -47,13 +47,14 @@ pub(crate) fn text(report: &Report) -> String {
 
 fn proof_line(proof: &ProofResult, width: usize) -> String {
     let (word, detail) = match &proof.verdict {
-        Verdict::Proved if proof.finds.is_some() => ("BROKEN", "as expected  ".to_string()),
+        Verdict::Proved if proof.twin => ("BROKEN", "as expected  ".to_string()),
         Verdict::Proved => ("PROVED", String::new()),
         Verdict::NotProved { .. } => ("NOT PROVED", String::new()),
         Verdict::Tested => ("TESTED", "on some values, not proved".to_string()),
         Verdict::NotRun { reason } => ("NOT RUN", reason.clone()),
     };
-    let mut text = format!("{word:>10}  {:width$}  {} {}  {detail}", proof.name, proof.property, proof.variant);
+    let mut text =
+        format!("{word:>10}  {:width$}  {} {}  {detail}", proof.name, proof.variant, proof.properties.join(", "));
     if let Some(checks) = proof.checks {
         let seen = proof.covers.iter().filter(|cover| cover.satisfied == Some(true)).count();
         let _ = write!(text, "{checks} checks, {seen} of {} covers", proof.covers.len());

@@ -38,8 +38,6 @@ pub struct SourceProof {
     pub unwind: Option<u32>,
     /// `kani::solver`.
     pub solver: Option<String>,
-    /// `kani::should_panic`.
-    pub should_panic: bool,
     /// Everything that it assumes, itself or in the helpers that it calls.
     pub assumptions: Vec<Assumption>,
     /// Every cover, likewise.
@@ -49,11 +47,27 @@ pub struct SourceProof {
 }
 
 impl SourceProof {
-    /// The id of the property, such as `iova-bitmap/set-in-window`: the first word of the doc comment.
-    pub fn property(&self) -> Option<&str> {
-        let word = self.doc.split_whitespace().next()?.trim_matches(['`', ',', ':', '.', ';']);
-        let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-/".contains(&byte));
-        (plain && word.split('/').filter(|part| !part.is_empty()).count() == 2).then_some(word)
+    /// The ids of the properties, such as `index-inverse`: what stands before the first colon of the doc comment, with commas between.
+    /// None, if something else stands there.
+    pub fn properties(&self) -> Vec<String> {
+        let paragraph = first_sentence(&self.doc).unwrap_or_default();
+        let Some((ids, _)) = paragraph.split_once(':') else { return Vec::new() };
+        let plain = |id: &str| {
+            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        let ids: Vec<String> = ids.split(',').map(|id| id.trim().to_string()).collect();
+        if ids.iter().all(|id| plain(id)) { ids } else { Vec::new() }
+    }
+
+    /// The mechanism: the module that contains it.
+    pub fn mechanism(&self) -> String {
+        self.name.split("::").next().unwrap_or_default().replace('_', "-")
+    }
+
+    /// For a twin, a proof that a known bug is found: the variant with the bug. Its name says so: `posted_count_is_found`.
+    pub fn twin_of(&self) -> Option<String> {
+        let function = self.name.rsplit("::").next().unwrap_or_default();
+        function.strip_suffix("_is_found").map(|variant| variant.replace('_', "-"))
     }
 }
 
@@ -63,8 +77,10 @@ impl SourceProof {
 pub enum AssumptionKind {
     /// `kani::assume`.
     Assume,
-    /// `kani::any_where`, or a helper or an `Arbitrary` that makes values of a type.
+    /// `kani::any_where`, or an `Arbitrary` that makes values of a type.
     Domain,
+    /// A helper that makes values; what it assumes is listed, too.
+    Helper,
     /// `kani::unwind`.
     Unwind,
     /// `kani::stub`.
@@ -143,7 +159,6 @@ struct ProofAttributes {
     proof: bool,
     unwind: Option<u32>,
     solver: Option<String>,
-    should_panic: bool,
     stubs: Vec<(usize, String)>,
     unwind_line: usize,
 }
@@ -411,7 +426,6 @@ impl Crate {
         let argument = meta.require_list().map(|list| list.tokens.to_string()).unwrap_or_default();
         match name.as_str() {
             "proof" => found.proof = true,
-            "should_panic" => found.should_panic = true,
             "solver" => found.solver = Some(argument),
             "stub" | "stub_verified" => found.stubs.push((line, format!("{name}({})", argument.replace(' ', "")))),
             "unwind" => {
@@ -449,7 +463,6 @@ impl Crate {
                 doc: function.doc.clone(),
                 unwind: attributes.unwind,
                 solver: attributes.solver.clone(),
-                should_panic: attributes.should_panic,
                 assumptions,
                 covers: of(|function| &function.covers),
                 asserts: of(|function| &function.asserts),
@@ -469,7 +482,7 @@ fn assumptions(function: &Function, is_helper: bool) -> Vec<Assumption> {
         all.push(Assumption {
             file: function.file.clone(),
             line: function.line,
-            kind: AssumptionKind::Domain,
+            kind: AssumptionKind::Helper,
             text: format!("values come from {}()", function.name),
             reason: first_sentence(&function.doc),
         });

@@ -249,30 +249,34 @@ fn the_exported_file_must_agree() {
 }
 
 #[test]
-fn a_twin_must_fail_in_its_assertion_and_nowhere_else() {
+fn a_proof_that_should_panic_is_not_understood() {
     let name = "proofs::bad";
     let panics = "VERIFICATION:- SUCCESSFUL (encountered one or more panics as expected)";
     let text = only(name).replace("VERIFICATION:- FAILED", panics).replace(
         "Summary:\nVerification failed for - proofs::bad\nComplete - 0 successfully verified harnesses, 1",
         "Complete - 1 successfully verified harnesses, 0",
     );
-    let mut twin = entry(name);
-    twin.finds = Some("assertion failed: index_to_offset(i, s) <= off".into());
-    let judgement = judge(&twin, &source(name), &run(&text), None);
-    assert_eq!(
-        kinds(&judgement.reasons),
-        [ReasonKind::Failed],
-        "the overflow is not what the twin is for: {:?}",
-        judgement.reasons
-    );
-    let alone =
-        text.replacen("Status: FAILURE", "Status: SUCCESS", 1).replace("2 of 7 failed", "1 of 7 failed").replace(
-            "Failed Checks: attempt to multiply with overflow\n File: \"src/lib.rs\", line 2, in index_to_offset\n",
-            "",
-        );
-    let judgement = judge(&twin, &source(name), &run(&alone), None);
-    assert!(judgement.is_proved(), "{:?}", judgement.reasons);
-    twin.finds = Some("assertion failed: another".into());
-    let judgement = judge(&twin, &source(name), &run(&alone), None);
-    assert!(kinds(&judgement.reasons).contains(&ReasonKind::NotFound));
+    let judgement = judge(&entry(name), &source(name), &run(&text), None);
+    assert!(kinds(&judgement.reasons).contains(&ReasonKind::WrongProof), "{:?}", judgement.reasons);
+}
+
+#[test]
+fn unreachable_checks_outside_the_proofs_are_counted_only() {
+    let text = with_check(&only(GOOD), "assertion", "UNREACHABLE", "attempt to add with overflow");
+    let elsewhere = text.replace("src/lib.rs:14:9", "models/src/arithmetic.rs:14:9");
+    assert!(judged(GOOD, &elsewhere).is_proved());
+    let nowhere = text.replace("\t - Location: src/lib.rs:14:9 in function proofs::roundtrip\n", "");
+    assert_eq!(kinds(&judged(GOOD, &nowhere).reasons), [ReasonKind::Unreachable]);
+    let stated = elsewhere.replace("attempt to add with overflow", "assertion failed: index_to_offset(i, s) <= off");
+    assert_eq!(kinds(&judged(GOOD, &stated).reasons), [ReasonKind::Unreachable], "a stated one, wherever it stands");
+}
+
+#[test]
+fn a_cover_is_no_assertion() {
+    let mut proof = source(GOOD);
+    proof.asserts[0].text = "assertion failed: something_else()".into();
+    // The place of the cover.
+    (proof.asserts[0].line, proof.asserts[0].last_line) = (12, 12);
+    let judgement = judge(&entry(GOOD), &proof, &run(&only(GOOD)), None);
+    assert_eq!(kinds(&judgement.reasons), [ReasonKind::AssertMissing]);
 }

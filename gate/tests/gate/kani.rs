@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const CENSUS: &str = r#"
 [[proof]]
 name = "proofs::looped"
-property = "demo/looped"
+properties = ["looped"]
 covers = 1
 asserts = 1
 assumptions = 2
@@ -24,7 +24,7 @@ covers_run = 0
 
 [[proof]]
 name = "proofs::roundtrip"
-property = "demo/roundtrip"
+properties = ["roundtrip"]
 covers = 1
 asserts = 2
 assumptions = 1
@@ -38,10 +38,10 @@ fn sources() -> String {
         text.find("    #[kani::proof]\n    #[kani::unwind").expect("looped"),
     );
     let text = format!("{}{}", &text[..from], &text[to..]);
-    text.replace("    #[kani::proof]\n    fn roundtrip", "    /// demo/roundtrip\n    #[kani::proof]\n    fn roundtrip")
+    text.replace("    #[kani::proof]\n    fn roundtrip", "    /// roundtrip: x\n    #[kani::proof]\n    fn roundtrip")
         .replace(
             "    #[kani::proof]\n    #[kani::unwind(10)]",
-            "    /// demo/looped\n    #[kani::proof]\n    #[kani::unwind(10)] // eight bytes",
+            "    /// looped: x\n    #[kani::proof]\n    #[kani::unwind(10)] // eight bytes",
         )
         .replace("kani::assume(s < 61);", "kani::assume(s < 61); // domain")
         .replace("kani::assume(n <= 8);", "kani::assume(n <= 8); // domain\n        kani::cover!(n == 8);\n")
@@ -103,7 +103,7 @@ fn proves_with_the_recorded_answers() {
     assert_eq!(report.sum().proved, 2, "{}", report.to_text());
     assert_eq!(report.kani, Tool::Found { version: "0.57.0".into(), exports: false });
     let roundtrip = &report.proofs[1];
-    assert_eq!((roundtrip.mechanism.as_str(), roundtrip.checks, roundtrip.covers.len()), ("demo", Some(9), 1));
+    assert_eq!((roundtrip.mechanism.as_str(), roundtrip.checks, roundtrip.covers.len()), ("proofs", Some(9), 1));
     assert_eq!(roundtrip.assumptions[0].text, "kani::assume(s < 61)");
     assert!(report.to_text().contains("2 proofs: 2 proved"), "{}", report.to_text());
     let json = serde_json::to_value(&report).expect("JSON");

@@ -1,6 +1,6 @@
 //! Mutations: the list, what counts as caught, and a small workspace in which tests catch them.
 
-use crate::support::{as_of_068, entry, only, run};
+use crate::support::{as_of_068, only, run};
 use gate::judge::End;
 use gate::libtest::{self, Verdict};
 use gate::mutations::{Mutation, Mutations, Outcome, caught_by_kani};
@@ -28,12 +28,12 @@ const FILES: [(&str, &str); 5] = [
     ),
     (
         "proofs/src/lib.rs",
-        "mod range {\n    /// range/last-inside\n    #[cfg_attr(kani, kani::proof)]\n    #[cfg_attr(not(kani), test)]\n    fn last_is_inside() {\n        \
+        "mod range {\n    /// last-inside: x\n    #[cfg_attr(kani, kani::proof)]\n    #[cfg_attr(not(kani), test)]\n    fn last_is_inside() {\n        \
          for length in 1..9 {\n            assert!(models::last(7, length) < 7 + length);\n        }\n        assert_eq!(models::double(4), 8, \"doubled\");\n    }\n}\n",
     ),
 ];
 
-const CENSUS: &str = "[[proof]]\nname = \"range::last_is_inside\"\nproperty = \"range/last-inside\"\ncovers = 0\nasserts = 2\nassumptions = 0\nno_cover = \"plain loop\"\n";
+const CENSUS: &str = "[[proof]]\nname = \"range::last_is_inside\"\nproperties = [\"last-inside\"]\ncovers = 0\nasserts = 2\nassumptions = 0\nno_cover = \"plain loop\"\n";
 
 fn workspace(mutations: &str) -> (TempDir, Workspace) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -180,7 +180,7 @@ fn kani_catches_only_in_the_named_assertion() {
     let outcome = |fails: &str, text: &str, end: End| {
         let mut run = run(text);
         run.end = end;
-        caught_by_kani(&of_bad(fails), &entry("proofs::bad"), &run)
+        caught_by_kani(&of_bad(fails), &run)
     };
     for text in [only("proofs::bad"), as_of_068(&only("proofs::bad"))] {
         assert_eq!(outcome(named, &text, End::Exited(1)), Outcome::Caught { by: "proofs::bad".into() });

@@ -125,6 +125,10 @@ fn refuses_doubled_and_mixed_output() {
         }
     }
     assert!(parse(&mixed).is_err());
+    let (head, end) = good.split_once("Complete - 1 successfully verified harnesses, 0 failures, 1").expect("an end");
+    let section = &head[head.find("Checking").expect("a proof")..];
+    let twice = format!("{head}{section}Complete - 2 successfully verified harnesses, 0 failures, 2{end}");
+    assert!(parse(&twice).is_err_and(|damage| damage.what.contains("twice")));
     let threads = good.replace("Checking harness", "Thread 0: Checking harness");
     assert!(parse(&threads).is_err());
 }

@@ -21,7 +21,8 @@ fn crate_of(files: &[(&str, &str)]) -> (TempDir, Sources) {
 const BITMAP: &str = "\
 //! A file.
 
-/// `iova-bitmap/index-in-range`: the index is inside.
+/// index-in-range, in-bounds: the index is
+/// inside.
 #[cfg_attr(kani, kani::proof, kani::unwind(9))] // eight bytes and the end
 fn index_is_in_range() {
     let shift = any_shift();
@@ -62,10 +63,9 @@ impl kani::Arbitrary for Page {
 }
 
 mod inner {
-    /// iova-bitmap/other, base case.
+    /// other: base case.
     #[kani::proof]
-    #[kani::should_panic]
-    fn other() {
+    fn posted_count_is_found() {
         kani::assert(unrelated(), \"never\");
     }
 }
@@ -79,11 +79,16 @@ fn reads_names_and_everything_that_a_proof_says() {
     let [index, other] = &sources.proofs[..] else { panic!("two proofs: {:?}", sources.proofs) };
     assert_eq!(
         (index.name.as_str(), other.name.as_str()),
-        ("iova_bitmap::index_is_in_range", "iova_bitmap::inner::other")
+        ("iova_bitmap::index_is_in_range", "iova_bitmap::inner::posted_count_is_found")
     );
-    assert_eq!((index.file.as_str(), index.line), ("proofs/src/iova_bitmap.rs", 5));
-    assert_eq!((index.property(), other.property()), (Some("iova-bitmap/index-in-range"), Some("iova-bitmap/other")));
-    assert_eq!((index.unwind, other.should_panic, index.should_panic), (Some(9), true, false));
+    assert_eq!((index.file.as_str(), index.line), ("proofs/src/iova_bitmap.rs", 6));
+    assert_eq!(
+        (index.properties(), other.properties()),
+        (vec!["index-in-range".into(), "in-bounds".into()], vec!["other".into()])
+    );
+    assert_eq!((index.mechanism().as_str(), other.mechanism().as_str()), ("iova-bitmap", "iova-bitmap"));
+    assert_eq!((index.twin_of(), other.twin_of()), (None, Some("posted-count".to_string())));
+    assert_eq!(index.unwind, Some(9));
     let covers: Vec<&str> = index.covers.iter().map(|cover| cover.text.as_str()).collect();
     assert_eq!(covers, ["pages of 4 KiB", "cover condition: end > 9"]);
     let asserts: Vec<String> = index.asserts.iter().map(|stated| normal(&stated.text)).collect();
@@ -101,16 +106,16 @@ fn lists_every_assumption_with_its_reason() {
         .iter()
         .map(|assumption| (assumption.line, assumption.kind, assumption.reason.as_deref().unwrap_or("none")))
         .collect();
-    use AssumptionKind::{Assume, Domain, Unwind};
+    use AssumptionKind::{Assume, Domain, Helper, Unwind};
     let expected = [
-        (4, Unwind, "eight bytes and the end"),
-        (8, Assume, "domain: a page is at most 2^52 bytes"),
-        (11, Assume, "hypothesis: the caller has checked it"),
-        (14, Domain, "domain: three pages at least"),
-        (30, Domain, "Every shift of a page."),
-        (31, Domain, "domain: the type"),
-        (35, Domain, "Pages below 2^40."),
-        (38, Assume, "cost: see the bound"),
+        (5, Unwind, "eight bytes and the end"),
+        (9, Assume, "domain: a page is at most 2^52 bytes"),
+        (12, Assume, "hypothesis: the caller has checked it"),
+        (15, Domain, "domain: three pages at least"),
+        (31, Helper, "Every shift of a page."),
+        (32, Domain, "domain: the type"),
+        (36, Domain, "Pages below 2^40."),
+        (39, Assume, "cost: see the bound"),
     ];
     assert_eq!(found, expected);
     assert_eq!(sources.proofs[0].assumptions[2].text, "kani::assume( page.0 != 7, )");
@@ -143,7 +148,7 @@ fn what_cannot_be_followed_is_a_problem() {
 
 #[test]
 fn assumptions_in_the_models_are_found() {
-    let lib = ("proofs/src/lib.rs", "/// a/b\n#[kani::proof] fn p() { let s: State = kani::any(); assert!(s.ok()); }");
+    let lib = ("proofs/src/lib.rs", "/// a: b\n#[kani::proof] fn p() { let s: State = kani::any(); assert!(s.ok()); }");
     let arbitrary = "#[cfg(kani)] impl kani::Arbitrary for State { fn any() -> Self { kani::assume(x); State } }";
     let (_folder, sources) = crate_of(&[lib, ("models/src/lib.rs", arbitrary)]);
     assert_eq!(sources.problems, Vec::<String>::new());
@@ -155,7 +160,7 @@ fn assumptions_in_the_models_are_found() {
 
 #[test]
 fn what_is_not_there_under_kani_does_not_count() {
-    let text = "/// a/b\n#[kani::proof] fn p() {\n    #[cfg(not(kani))]\n    assert!(x);\n    #[cfg(kani)]\n    kani::cover!(y);\n    assert!(z);\n}";
+    let text = "/// a: b\n#[kani::proof] fn p() {\n    #[cfg(not(kani))]\n    assert!(x);\n    #[cfg(kani)]\n    kani::cover!(y);\n    assert!(z);\n}";
     let (_folder, sources) = crate_of(&[("proofs/src/lib.rs", text)]);
     let asserts: Vec<&str> = sources.proofs[0].asserts.iter().map(|stated| stated.text.as_str()).collect();
     assert_eq!((asserts, sources.proofs[0].covers.len()), (vec!["assertion failed: z"], 1));
@@ -212,31 +217,28 @@ fn every_difference_from_the_census_is_an_error() {
     expect(&|census| census.proofs[0].asserts = 9, "3 assertions");
     expect(&|census| census.proofs[0].assumptions = 1, "8 assumptions");
     expect(&|census| census.proofs[0].unwind = None, "unwinding bound");
-    expect(&|census| census.proofs[0].property = "iova-bitmap/x".into(), "in the census about");
+    expect(&|census| census.proofs[0].properties = vec!["x".into()], "in the census about");
     expect(&|census| census.proofs[1].no_cover = None, "no cover shows");
-    expect(&|census| census.proofs[0].finds = Some("index in range".into()), "needs `kani::should_panic`");
+    expect(&|census| census.proofs[0].twin = true, "that of a twin");
 }
 
 #[test]
 fn a_weak_proof_is_an_error() {
     let weak = [
-        ("/// a/b\n#[kani::proof] fn p() { kani::cover!(x); }", "asserts nothing"),
-        ("#[kani::proof] fn p() { kani::cover!(x); assert!(x); }", "does not start with mechanism/property"),
+        ("/// a: b\n#[kani::proof] fn p() { kani::cover!(x); }", "asserts nothing"),
+        ("#[kani::proof] fn p() { kani::cover!(x); assert!(x); }", "does not start with the id"),
+        ("/// Something\n#[kani::proof] fn p() { kani::cover!(x); assert!(x); }", "does not start with the id"),
         (
-            "/// Something\n#[kani::proof] fn p() { kani::cover!(x); assert!(x); }",
-            "does not start with mechanism/property",
-        ),
-        (
-            "/// a/b\n#[kani::proof] fn p() {\n    kani::assume(x);\n    kani::cover!(x);\n    assert!(x);\n}",
+            "/// a: b\n#[kani::proof] fn p() {\n    kani::assume(x);\n    kani::cover!(x);\n    assert!(x);\n}",
             "no comment that says why",
         ),
         (
-            "/// a/b\n#[kani::proof]\n#[kani::unwind(3)]\nfn p() { kani::cover!(x); assert!(x); }",
+            "/// a: b\n#[kani::proof]\n#[kani::unwind(3)]\nfn p() { kani::cover!(x); assert!(x); }",
             "no comment that says why",
         ),
         (
-            "/// a/b\n#[kani::proof]\n#[kani::should_panic]\nfn p() { kani::cover!(x); assert!(x); }",
-            "does not say in which assertion",
+            "/// a: b\n#[kani::proof]\n#[kani::should_panic]\nfn p() { kani::cover!(x); assert!(x); }",
+            "`kani::should_panic` is not understood",
         ),
     ];
     for (text, expected) in weak {

@@ -52,7 +52,7 @@ pub(crate) fn entry(name: &str) -> Entry {
     let proof = source(name);
     Entry {
         name: proof.name.clone(),
-        property: "demo/x".to_string(),
+        properties: vec!["demo".to_string()],
         covers: proof.covers.len(),
         asserts: proof.asserts.len(),
         assumptions: proof.assumptions.len(),
