@@ -47,16 +47,14 @@ pub struct SourceProof {
 }
 
 impl SourceProof {
-    /// The ids of the properties, such as `index-inverse`: what stands before the first colon of the doc comment, with commas between.
-    /// None, if something else stands there.
+    /// The ids of the properties, such as `index-inverse`: what stands before the first colon of the doc comment, with commas between; other
+    /// words behind them are for the reader. None, if something else stands there.
     pub fn properties(&self) -> Vec<String> {
         let paragraph = first_sentence(&self.doc).unwrap_or_default();
         let Some((ids, _)) = paragraph.split_once(':') else { return Vec::new() };
-        let plain = |id: &str| {
-            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        };
-        let ids: Vec<String> = ids.split(',').map(|id| id.trim().to_string()).collect();
-        if ids.iter().all(|id| plain(id)) { ids } else { Vec::new() }
+        let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let plain = |id: &&str| !id.is_empty() && id.bytes().all(letters);
+        ids.split(',').map(str::trim).take_while(plain).map(str::to_string).collect()
     }
 
     /// The mechanism: the module that contains it.
@@ -325,13 +323,12 @@ impl Crate {
         }
         if let Some(bound) = attributes.unwind {
             let text = format!("loops are unwound {bound} times");
-            function.assumptions.push(place.assumption(
-                attributes.unwind_line,
-                attributes.unwind_line,
-                usize::MAX,
-                AssumptionKind::Unwind,
-                &text,
-            ));
+            let line = attributes.unwind_line;
+            let mut unwinding = place.assumption(line, line, usize::MAX, AssumptionKind::Unwind, &text);
+            // A reason that needs sentences has its own paragraph in the doc comment.
+            let paragraph = function.doc.split("\n\n").find(|paragraph| paragraph.starts_with("Unwinding"));
+            unwinding.reason = unwinding.reason.or_else(|| paragraph.map(one_line));
+            function.assumptions.push(unwinding);
         }
         if attributes.proof && enabled {
             let mut name = module.to_vec();
