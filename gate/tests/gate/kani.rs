@@ -127,7 +127,8 @@ fn says_that_kani_is_not_installed() {
 #[test]
 fn an_unknown_kani_is_not_run() {
     for answer in ["cargo-kani 0.99.0", "nonsense", ""] {
-        let (_folder, workspace, options) = workspace(&format!("[ \"$2\" = --version ] && echo '{answer}'"));
+        let (_folder, workspace, options) =
+            workspace(&format!("case \"$2\" in --version) echo '{answer}' ;; *) cat $bin/roundtrip.txt ;; esac"));
         assert_eq!(report(&workspace, &options).sum().not_run, 2, "{answer}");
     }
 }
@@ -188,6 +189,7 @@ fn a_proof_outside_the_census_is_not_proved() {
     fs::write(&workspace.census, cut).expect("a file");
     let report = report(&workspace, &options);
     assert_eq!(report.sum().proved, 1);
+    assert!(kinds(&report).contains(&ReasonKind::WrongProof));
     assert!(report.errors.iter().any(|error| error.contains("not in the census")));
 }
 

@@ -86,6 +86,8 @@ fn tests_catch_what_they_should_and_nothing_else_counts() {
             "package = \"kverdict-models\"\ntest = \"tests::gone\"",
         ),
         mutation("only-kani", "length - 1", "length - 2", INSIDE, "only_kani = \"needs more than 9\""),
+        mutation("does-not-build-either", "length - 1", "length - ", INSIDE, ""),
+        mutation("other-file", "double(4), 8", "double(4), 9", "doubled", "").replace("models/src", "proofs/src"),
     ]);
     assert_eq!(report.errors, Vec::<String>::new());
     assert_eq!(report.sum().tested, 1, "{}", report.to_text());
@@ -113,8 +115,13 @@ fn tests_catch_what_they_should_and_nothing_else_counts() {
         ("other-test", "caught"),
         ("no-such-test", "spoiled"),
         ("only-kani", "only kani"),
+        ("does-not-build-either", "spoiled"),
+        // Would not be caught if the file before it had not been restored.
+        ("other-file", "caught"),
     ];
     assert_eq!(words, expected, "{}", report.to_text());
+    let sum = report.sum();
+    assert_eq!((sum.caught, sum.missed, sum.not_tried), (4, 6, 1));
     assert_eq!((report.mutations[0].line, report.has_failed()), (2, true));
     let after = fs::read_to_string(folder.path().join("models/src/lib.rs")).expect("a file");
     assert_eq!(after, FILES[2].1, "the workspace itself is never changed");
@@ -233,6 +240,7 @@ fn reads_the_output_of_tests() {
     for count in 0..lines.len() {
         assert!(libtest::parse(&lines[..count].join("\n")).is_err(), "{count} lines");
     }
+    assert!(libtest::parse(&text.replace("test a::ok ... ok\n", "")).is_err(), "a test is missing");
     assert!(libtest::parse("error: could not compile").is_err());
 }
 
