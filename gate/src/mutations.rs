@@ -466,7 +466,7 @@ fn with_test(
 
 /// Whether a failing proof, run as a test, failed in the named assertion: its text is printed, or the panic is at its place.
 fn failed_where_named(mutation: &Mutation, proof: Option<&SourceProof>, printed: &str) -> bool {
-    if normal(printed).contains(&normal(&mutation.fails)) {
+    if printed.lines().any(|line| normal(line) == normal(&mutation.fails)) {
         return true;
     }
     let shift = mutation.replace.lines().count() as isize - mutation.find.lines().count() as isize;

@@ -58,6 +58,9 @@ fn proof_line(proof: &ProofResult, width: usize) -> String {
     if let Some(checks) = proof.checks {
         let seen = proof.covers.iter().filter(|cover| cover.satisfied == Some(true)).count();
         let _ = write!(text, "{checks} checks, {seen} of {} covers", proof.covers.len());
+        if let Some(unreachable) = proof.unreachable.filter(|count| *count > 0) {
+            let _ = write!(text, ", {unreachable} checks unreachable");
+        }
     }
     if let Some(seconds) = proof.seconds {
         let _ = write!(text, "  {seconds:.2} s");

@@ -29,11 +29,11 @@ const FILES: [(&str, &str); 5] = [
     (
         "proofs/src/lib.rs",
         "mod range {\n    /// last-inside: x\n    #[cfg_attr(kani, kani::proof)]\n    #[cfg_attr(not(kani), test)]\n    fn last_is_inside() {\n        \
-         for length in 1..9 {\n            assert!(models::last(7, length) < 7 + length);\n        }\n        assert_eq!(models::double(4), 8, \"doubled\");\n    }\n}\n",
+         for length in 1..9 {\n            assert!(models::last(7, length) < 7 + length);\n        }\n        assert_eq!(models::double(4), 8, \"doubled\");\n        assert!(models::double(100) == 200, \"doubled: large\");\n    }\n}\n",
     ),
 ];
 
-const CENSUS: &str = "[[proof]]\nname = \"range::last_is_inside\"\nproperties = [\"last-inside\"]\ncovers = 0\nasserts = 2\nassumptions = 0\nno_cover = \"plain loop\"\n";
+const CENSUS: &str = "[[proof]]\nname = \"range::last_is_inside\"\nproperties = [\"last-inside\"]\ncovers = 0\nasserts = 3\nassumptions = 0\nno_cover = \"plain loop\"\n";
 
 fn workspace(mutations: &str) -> (TempDir, Workspace) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -68,6 +68,8 @@ fn tests_catch_what_they_should_and_nothing_else_counts() {
         mutation("off-by-one", "length - 1", "length", INSIDE, ""),
         mutation("elsewhere", "x.wrapping_mul(2)", "x.wrapping_mul(3)", INSIDE, ""),
         mutation("message", "x.wrapping_mul(2)", "x.wrapping_mul(4)", "doubled", ""),
+        mutation("longer-text", "x.wrapping_mul(2)", "x.wrapping_mul(2).min(100)", "doubled", ""),
+        mutation("whole-text", "x.wrapping_mul(2)", "x.wrapping_mul(2).min(100)", "doubled: large", ""),
         mutation("no-change-in-effect", "start + length", "length + start", INSIDE, ""),
         mutation("does-not-build", "length - 1", "length - ", INSIDE, ""),
         mutation("crash", "x.wrapping_mul(2)", "std::process::abort()", "doubled", ""),
@@ -109,6 +111,8 @@ fn tests_catch_what_they_should_and_nothing_else_counts() {
         ("off-by-one", "caught"),
         ("elsewhere", "survived"),
         ("message", "caught"),
+        ("longer-text", "survived"),
+        ("whole-text", "caught"),
         ("no-change-in-effect", "survived"),
         ("does-not-build", "spoiled"),
         ("crash", "spoiled"),
@@ -121,7 +125,7 @@ fn tests_catch_what_they_should_and_nothing_else_counts() {
     ];
     assert_eq!(words, expected, "{}", report.to_text());
     let sum = report.sum();
-    assert_eq!((sum.caught, sum.missed, sum.not_tried), (4, 6, 1));
+    assert_eq!((sum.caught, sum.missed, sum.not_tried), (5, 7, 1));
     assert_eq!((report.mutations[0].line, report.has_failed()), (2, true));
     let after = fs::read_to_string(folder.path().join("models/src/lib.rs")).expect("a file");
     assert_eq!(after, FILES[2].1, "the workspace itself is never changed");

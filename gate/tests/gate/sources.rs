@@ -63,7 +63,7 @@ impl kani::Arbitrary for Page {
 }
 
 mod inner {
-    /// other, as a base case: it is found.
+    /// other, as a base case, twice: it is found.
     ///
     /// Unwinding 3: two turns
     /// and the end.
