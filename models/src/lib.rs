@@ -3,6 +3,7 @@
 //! One file or folder a mechanism, each the only copy of its protocol. No engine, no input or output, no
 //! time, no randomness and, by default, no dependency, so that Kani and an older compiler can build it.
 
+pub mod iova_bitmap;
 pub mod machine;
 #[cfg(feature = "stateright")]
 pub mod stateright;
