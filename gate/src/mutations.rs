@@ -12,7 +12,7 @@ use crate::output::{Ending, Status};
 use crate::source::{SourceProof, Sources, normal};
 use crate::{Workspace, process};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -362,24 +362,27 @@ pub fn caught_by_kani(mutation: &Mutation, run: &judge::Run) -> Outcome {
     Outcome::Survived { what }
 }
 
-fn test_of(workspace: &Workspace, mutation: &Mutation) -> (String, Option<String>, String) {
+/// A test: package, integration test if it is in one, name.
+type Test = (String, Option<String>, String);
+
+fn test_of(workspace: &Workspace, mutation: &Mutation) -> Test {
     let package = mutation.package.clone().unwrap_or_else(|| workspace.package.clone());
     let test = mutation.test.clone().unwrap_or_else(|| mutation.proof.clone());
     (package, mutation.target.clone(), test)
 }
 
-fn cargo_test(copy: &Copy, package: &str, target: Option<&str>, test: Option<&str>) -> Command {
+fn cargo_test(copy: &Copy, package: &str, target: Option<&str>, tests: &[String]) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(&copy.root).args(["test", "--no-fail-fast", "--package", package]);
     match target {
         Some(target) => command.args(["--test", target]),
         None => command.arg("--lib"),
     };
-    if let Some(test) = test {
-        command.args(["--", "--exact", test]);
-    }
+    command.args(["--", "--exact"]).args(tests);
     command
         .env("CARGO_TARGET_DIR", copy.target.join("test"))
+        // The enumeration is slow without it. Overflow is checked all the same.
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
         .env("CARGO_TERM_COLOR", "never")
         .env("RUST_BACKTRACE", "0");
     command.env_remove("KVERDICT_UPDATE");
@@ -392,13 +395,18 @@ fn baseline(
     copy: &Copy,
     list: &[&Mutation],
     stop: &dyn Fn() -> bool,
-) -> io::Result<Result<Vec<String>, String>> {
+) -> io::Result<Result<Vec<Test>, String>> {
     let tested = list.iter().filter(|mutation| mutation.only_kani.is_none());
-    let binaries: BTreeSet<(String, Option<String>)> =
-        tested.map(|mutation| test_of(workspace, mutation)).map(|(package, target, _)| (package, target)).collect();
+    let mut binaries: BTreeMap<(String, Option<String>), Vec<String>> = BTreeMap::new();
+    for (package, target, test) in tested.map(|mutation| test_of(workspace, mutation)) {
+        let tests = binaries.entry((package, target)).or_default();
+        if !tests.contains(&test) {
+            tests.push(test);
+        }
+    }
     let mut passed = Vec::new();
-    for (package, target) in binaries {
-        let mut command = cargo_test(copy, &package, target.as_deref(), None);
+    for ((package, target), names) in binaries {
+        let mut command = cargo_test(copy, &package, target.as_deref(), &names);
         let Some(finished) = process::run(&mut command, 4 * TEST_LIMIT, stop)? else {
             return Ok(Err("stopped".to_string()));
         };
@@ -407,7 +415,7 @@ fn baseline(
             Err(what) => return Ok(Err(format!("without a change, the tests of {package} cannot be run: {what}"))),
         };
         let good = tests.tests.iter().filter(|(_, verdict)| *verdict == Verdict::Passed);
-        passed.extend(good.map(|(name, _)| format!("{package}/{name}")));
+        passed.extend(good.map(|(name, _)| (package.clone(), target.clone(), name.clone())));
     }
     Ok(Ok(passed))
 }
@@ -428,17 +436,17 @@ fn with_test(
     copy: &Copy,
     mutation: &Mutation,
     sources: &Sources,
-    passed: &[String],
+    passed: &[Test],
     stop: &dyn Fn() -> bool,
 ) -> io::Result<Outcome> {
     if let Some(reason) = &mutation.only_kani {
         return Ok(Outcome::OnlyKani { reason: reason.clone() });
     }
     let (package, target, test) = test_of(workspace, mutation);
-    if !passed.contains(&format!("{package}/{test}")) {
+    if !passed.contains(&(package.clone(), target.clone(), test.clone())) {
         return Ok(Outcome::Spoiled { what: format!("{test} does not pass without the change, or does not exist") });
     }
-    let mut command = cargo_test(copy, &package, target.as_deref(), Some(&test));
+    let mut command = cargo_test(copy, &package, target.as_deref(), std::slice::from_ref(&test));
     let Some(finished) = process::run(&mut command, TEST_LIMIT, stop)? else {
         return Ok(Outcome::NotRun { reason: "stopped".to_string() });
     };

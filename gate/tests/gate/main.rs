@@ -4,5 +4,6 @@ mod judge;
 mod kani;
 mod mutations;
 mod output;
+mod project;
 mod sources;
 mod support;
