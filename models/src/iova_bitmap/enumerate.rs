@@ -401,6 +401,15 @@ fn windows_between_calls(g: Geometry, config: Config, mut each: impl FnMut(&Bitm
     });
 }
 
+/// The widths at which a counterexample was found.
+fn widths(g: Geometry) -> [(&'static str, u64); 3] {
+    [
+        ("bits in an address", g.address_bits.into()),
+        ("bits in a byte", 1 << g.byte_shift),
+        ("bytes in a page of memory", g.page_bytes()),
+    ]
+}
+
 /// Judges a run by all run properties.
 fn judge(run: &Run, verdicts: &mut Verdicts) {
     let g = run.geometry;
@@ -419,6 +428,9 @@ fn judge(run: &Run, verdicts: &mut Verdicts) {
         c.push("bits expected", (run.reference >> (1u64 << from)) as u64);
         c.push("bits found", (run.memory.bits >> (1u64 << from)) as u64);
         c.push("returned error", u64::from(run.returned.is_err()));
+        for (name, value) in widths(g) {
+            c.push(name, value);
+        }
         c
     };
     verdicts.of(EXACT_BITS).see(run.exact_bits(), shown);
@@ -565,7 +577,8 @@ fn record_lemmas(b: &Bitmap, memory: &Watch, x: u64, l: u64, named: &[(&'static 
             if !b.formulas.config.given.record_ends_on_granule || ends_on_granule(b, x, l) {
                 verdicts.of(TERMINATES).see(restart_makes_progress(b, at, memory), || shown(cur));
             }
-            for position in 0..48 {
+            // P9 leaves 12 granules, from bit 4 to bit 6 on: all of their bits, and as many behind them.
+            for position in 0..28 {
                 let page_bits = g.page_bits();
                 let watch = Watch { page: position / page_bits, bit: position % page_bits, ..*memory };
                 verdicts.of(EXACT_BITS).see(turn_sets_exactly(b, at, &watch), || shown(cur));
