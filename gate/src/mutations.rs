@@ -176,7 +176,7 @@ impl Mutation {
         if self.find == self.replace {
             return Err("it changes nothing".to_string());
         }
-        let line = text.split(&self.find).next().map_or(0, |before| before.lines().count().max(1));
+        let line = text.split(&self.find).next().map_or(0, |before| before.matches('\n').count() + 1);
         Ok((text.replacen(&self.find, &self.replace, 1), line))
     }
 
