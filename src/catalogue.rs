@@ -42,9 +42,22 @@ pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
             title: "the two-slot swap of the LDT under page table isolation",
             question: "Is it really the old LDT that is freed on an error, and when may the old one go?",
             source: "arch/x86/kernel/ldt.c",
-            assumptions: assumptions(&[include_str!("../models/src/ldt/mod.rs")]),
-            variants: variants::<models::ldt::Ldt>(),
-            subjects: subjects::<models::ldt::Ldt>(),
+            assumptions: assumptions(&[
+                include_str!("../models/src/ldt/mod.rs"),
+                include_str!("../models/src/ldt/fork.rs"),
+                include_str!("../models/src/ldt/clear_asid.rs"),
+            ]),
+            variants: [
+                variants::<models::ldt::Ldt>(),
+                variants::<models::ldt::fork::LdtFork>(),
+                variants::<models::ldt::clear_asid::ClearAsid>(),
+            ]
+            .concat(),
+            subjects: subjects::<models::ldt::Ldt>()
+                .into_iter()
+                .chain(subjects::<models::ldt::fork::LdtFork>())
+                .chain(subjects::<models::ldt::clear_asid::ClearAsid>())
+                .collect(),
         },
         Mechanism {
             name: "iommu-flush",

@@ -31,6 +31,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Walk through a state space in the browser.
     Explore(ExploreArgs),
+    /// Run and judge the Kani proofs.
+    Prove(ProveArgs),
     /// Render results files, and compare them with a base.
     Report(ReportArgs),
     /// Print a completion script for a shell.
@@ -163,6 +165,41 @@ pub struct ExploreArgs {
     /// quick, deep, or values for single parameters.
     #[arg(long, value_name = "SIZE")]
     pub size: Option<String>,
+}
+
+/// What runs the proofs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProveEngine {
+    /// Kani itself.
+    Kani,
+    /// The tests that run everywhere: that is tested and enumerated, not proved.
+    Enumerate,
+}
+
+/// Arguments of `prove`.
+#[derive(Args, Clone, Debug)]
+pub struct ProveArgs {
+    /// Full names of proofs; all if none is named.
+    #[arg(value_name = "HARNESS")]
+    pub proofs: Vec<String>,
+    /// Also put each listed mutation in, in a copy, and see that its proof fails.
+    #[arg(long)]
+    pub mutations: bool,
+    /// What runs the proofs.
+    #[arg(long, value_enum, default_value = "kani")]
+    pub engine: ProveEngine,
+    /// Fail if this engine cannot run.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub require: Vec<ProveEngine>,
+    /// Seconds that a proof may take, in place of what the census says.
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub timeout: Option<u64>,
+    /// At most so many mutations, evenly spread over the list.
+    #[arg(long, value_name = "N")]
+    pub sample: Option<usize>,
+    /// Output for people or programs.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
 }
 
 /// Arguments of `report`.

@@ -17,6 +17,7 @@ mod list;
 mod litmus;
 pub mod lkmm;
 mod progress;
+mod prove;
 mod question;
 mod report;
 mod second_opinion;
@@ -88,6 +89,7 @@ fn dispatch(cli: Cli) -> Result<Status, Failure> {
         Some(Command::Check(args)) => check::run(&args, &stop),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Show(args)) => show::run(&args, &stop),
+        Some(Command::Prove(args)) => prove::run(&args, &stop),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Explore(args)) => {
             // A server is simply ended.
