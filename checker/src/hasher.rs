@@ -6,13 +6,14 @@
 
 use std::hash::{Hash, Hasher};
 
-const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
-const FINISH: u64 = 0xD6E8_FEB8_6659_FD93;
+const INPUT: u64 = 0x9E37_79B9_7F4A_7C15;
+const WORD: u64 = 0xD6E8_FEB8_6659_FD93;
+const FINISH: u64 = 0xA076_1D64_78BD_642F;
 
-/// The hash of a value. Its upper and lower halves can be used independently of each other.
+/// The hash of a value. Any of its bits can be used independently of the others.
 #[inline]
 pub(crate) fn hash_of<T: Hash>(value: &T) -> u64 {
-    let mut hasher = Packer { word: 0, used: 0, mixed: FINISH };
+    let mut hasher = Packer { word: 0, used: 0, mixed: 0 };
     value.hash(&mut hasher);
     hasher.finish()
 }
@@ -25,18 +26,24 @@ struct Packer {
     mixed: u64,
 }
 
-/// Multiplies to 128 bits and folds the halves: every bit of `a` reaches every bit of the result.
+/// Multiplies to 128 bits and folds the halves: what differs in a few bits of `a` differs in many of the result.
 #[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
+/// Takes in a word. No multiplication waits for the one before; turning tells the places of words apart.
+#[inline]
+fn mix(mixed: u64, word: u64) -> u64 {
+    mixed.rotate_left(23).wrapping_add(fold(word ^ INPUT, WORD))
+}
+
 impl Packer {
     #[inline]
     fn push(&mut self, value: u64, bits: u32) {
         if self.used + bits > 64 {
-            self.mixed = fold(self.mixed ^ self.word, MIX);
+            self.mixed = mix(self.mixed, self.word);
             self.word = value;
             self.used = bits;
         } else {
@@ -49,8 +56,7 @@ impl Packer {
 impl Hasher for Packer {
     #[inline]
     fn finish(&self) -> u64 {
-        // Twice, so that a state of a single word is mixed as well as a long one.
-        fold(fold(self.mixed ^ self.word, MIX) ^ u64::from(self.used), FINISH)
+        fold(fold(mix(self.mixed, self.word), FINISH) ^ INPUT, WORD)
     }
 
     #[inline]

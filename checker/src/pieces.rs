@@ -10,10 +10,10 @@ pub(crate) struct Pieces<T> {
 }
 
 impl<T> Pieces<T> {
-    /// The binary logarithm of the items per piece: about 32 KiB, and at least 16 items.
+    /// The binary logarithm of the items per piece: about 64 KiB, and at least 16 items.
     const SHIFT: u32 = {
         let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
-        let items = 32 * 1024 / size;
+        let items = 64 * 1024 / size;
         if items < 16 { 4 } else { items.ilog2() }
     };
     const ITEMS: usize = 1 << Self::SHIFT;
@@ -81,7 +81,7 @@ mod tests {
         }
         assert!((0..100_000).all(|n| *list.get(n) == n as u32));
         assert!(list.iter().copied().eq(0..100_000));
-        assert!(budget.used() >= 400_000 && budget.used() < 400_000 + 33_000);
+        assert!(budget.used() >= 400_000 && budget.used() < 400_000 + 66_000);
     }
 
     #[test]
