@@ -199,11 +199,11 @@ impl Pkeys {
         if checked && !key.exists(self.keys) {
             return format!("looks at the range of key {}: there is no such key", key.0);
         }
-        let range = if checked { "is in range" } else { "may be anything" };
+        let range = if checked { "in range" } else { "range not checked" };
         if self.config.hides_execute_only {
-            format!("key {} {range}; execute_only_pkey is {}", key.0, mm.execute_only)
+            format!("checks key {}: {range}, execute_only_pkey is {}", key.0, mm.execute_only)
         } else {
-            format!("key {} {range}; execute_only_pkey does not matter", key.0)
+            format!("checks key {}: {range}, execute_only_pkey does not matter", key.0)
         }
     }
 
