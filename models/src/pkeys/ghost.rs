@@ -1,7 +1,7 @@
 //! The specification that runs beside the code: what the calls so far have claimed, and what a property must
 //! know about the past of a call. Nothing here is read by a step.
 
-use super::{mm_of, Claims, Key, KeySet, Mm, Pc, Pkeys, Request, State, Thread, KEYS_MAX};
+use super::{mm_of, Claims, Key, KeySet, Mm, Outcome, Pc, Pkeys, Request, State, Thread, KEYS_MAX};
 
 impl Claims {
     /// Key 0 is allocated from the start.
@@ -63,8 +63,8 @@ pub(super) const fn key_asked(request: Request) -> Option<Key> {
 }
 
 /// Whether the thread is in a call that has not got its result yet.
-const fn in_call(thread: &Thread) -> bool {
-    !matches!(thread.pc, Pc::Absent | Pc::User | Pc::Exited | Pc::Return)
+fn in_call(thread: &Thread) -> bool {
+    thread.request != Request::None && thread.outcome == Outcome::Pending
 }
 
 /// Whether the thread is between the first and the last store of one change of the map.
@@ -87,10 +87,7 @@ impl Pkeys {
         }
         for (slot, thread) in state.threads.iter_mut().enumerate() {
             let has_answer = matches!(thread.pc, Pc::UsePkru | Pc::Unlock | Pc::Return)
-                && matches!(
-                    thread.outcome,
-                    super::Outcome::Pending | super::Outcome::Done | super::Outcome::GotRights(_)
-                );
+                && matches!(thread.outcome, Outcome::Pending | Outcome::Done | Outcome::GotRights(_));
             let asked = matches!(thread.request, Request::Get(asked) | Request::Set(asked) if asked == key);
             thread.ghost.answer_outdated |= mm_of(slot) == mm && has_answer && asked;
         }

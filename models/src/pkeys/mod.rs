@@ -62,10 +62,11 @@
 //!   byte of the map, keys 2 and 3 in the high byte, so that `bytewise-map` has two bytes from three keys on.
 //! - Out-of-range arguments: -1, the first key that does not exist, and 32, which a 32-bit shift takes for 0;
 //!   only 32 for `pkey_set()` and `pkey_mprotect()`, which share the check of the others.
-//! - `calls` for each thread, `child_calls` for the one thread of the child of one fork, two mappings at most. A
-//!   larger number can show longer histories of the same map, not new kinds of access.
+//! - `calls` for each thread, `child_calls` for the one thread of the child of one fork, two mappings at most. More calls
+//!   are longer histories of the same map; [`Pkeys::invariant`] is the claim for any number of them.
 
 mod ghost;
+mod invariant;
 mod properties;
 mod step;
 mod variants;
@@ -187,12 +188,13 @@ impl Pkru {
     /// The rights of `key`. A shift beyond the register wraps, as x86 does.
     #[must_use]
     pub const fn rights(self, key: Key) -> Rights {
-        Rights(((self.0 as u32 >> ((2 * key.0 as u32) & 31)) & 0b11) as u8)
+        let shift = (key.0 as u32).wrapping_mul(2) & 31;
+        Rights(((self.0 as u32 >> shift) & 0b11) as u8)
     }
     /// The register with other rights for `key`.
     #[must_use]
     pub const fn with(self, key: Key, rights: Rights) -> Self {
-        let shift = (2 * key.0 as u32) & 31;
+        let shift = (key.0 as u32).wrapping_mul(2) & 31;
         Self((self.0 as u32 & !(0b11 << shift) | (rights.0 as u32) << shift) as u8)
     }
 }

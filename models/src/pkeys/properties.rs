@@ -156,7 +156,7 @@ impl Pkeys {
     }
 
     /// Whether the code where the thread is runs under `mmap_sem`.
-    const fn is_locked_code(&self, thread: &Thread) -> bool {
+    pub(super) const fn is_locked_code(&self, thread: &Thread) -> bool {
         match thread.pc {
             Pc::CheckKey
             | Pc::CheckMap

@@ -12,6 +12,8 @@ fn run(machine: &Pkeys, mut state: State, steps: &[(u8, Action)]) -> State {
     for &(slot, action) in steps {
         let step = Step { slot, action };
         state = machine.step(&state, step).unwrap_or_else(|| panic!("{step:?} is not possible in {state:#?}"));
+        let covered = machine.config.writers == Hold::Write;
+        assert!(!covered || machine.invariant(&state), "{step:?} leaves the invariant: {state:#?}");
     }
     state
 }

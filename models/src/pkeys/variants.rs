@@ -41,6 +41,9 @@ const ONE_CALL_DEEP: &[(&str, u8)] = &[("keys", 3), ("calls", 1), ("mappings", 2
 /// Two calls for each thread, no mapping and no fork.
 const NO_MAPPING: &[(&str, u8)] = &[("mappings", 0), ("child_calls", 0)];
 
+/// The same with key 0 and one more.
+const TWO_KEYS: &[(&str, u8)] = &[("keys", 2), ("mappings", 0), ("child_calls", 0)];
+
 const MAIL: &str = "mail of 7 July 2016, 'x86, pkeys: scalable pkey_set()/pkey_get()'";
 
 pub(super) const VARIANTS: &[Variant<Config>] = &[
@@ -94,9 +97,10 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "reads-during-a-write",
             "execute-only-memory",
             "execute-only-key-refused",
+            "child-allocates",
         ]),
-        quick: &[("mappings", 0)],
-        deep: &[("mappings", 0)],
+        quick: NO_MAPPING,
+        deep: NO_MAPPING,
     },
     Variant {
         name: "read-locked-readers",
@@ -130,9 +134,9 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
              it is a data race, and what a compiler may make of a plain store is in invented-store and \
              bytewise-map-stores.",
         )
-        .without(&["execute-only-memory", "execute-only-key-refused", "child-allocates"]),
-        quick: NO_MAPPING,
-        deep: NO_MAPPING,
+        .without(&["handed-out-again-behind-a-reader", "double-free-refused"]),
+        quick: ONE_CALL,
+        deep: ONE_CALL_DEEP,
     },
     Variant {
         name: "same-allocation-claim",
@@ -153,7 +157,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "execute-only-key-refused",
             "child-allocates",
         ]),
-        quick: NO_MAPPING,
+        quick: TWO_KEYS,
         deep: NO_MAPPING,
     },
     Variant {
@@ -174,7 +178,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "execute-only-key-refused",
             "child-allocates",
         ]),
-        quick: NO_MAPPING,
+        quick: TWO_KEYS,
         deep: NO_MAPPING,
     },
     Variant {
@@ -701,7 +705,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "Everybody who wants mmap_sem after that waits forever.",
         )
         .without(&["execute-only-memory", "execute-only-key-refused", "child-allocates"]),
-        quick: &[("keys", 2), ("mappings", 0), ("child_calls", 0)],
+        quick: TWO_KEYS,
         deep: &[("keys", 3), ("mappings", 0), ("child_calls", 0)],
     },
 ];

@@ -194,10 +194,16 @@ impl Pkeys {
     }
 
     fn check_key_in_words(&self, thread: &Thread, mm: &Mm) -> String {
-        match super::ghost::key_asked(thread.request) {
-            Some(key) if !key.exists(self.keys) => format!("looks at the range of key {}: there is no such key", key.0),
-            Some(key) => format!("looks at execute_only_pkey ({}) for {key}", mm.execute_only),
-            None => String::new(),
+        let Some(key) = super::ghost::key_asked(thread.request) else { return String::new() };
+        let checked = self.config.range_check != super::RangeCheck::Missing;
+        if checked && !key.exists(self.keys) {
+            return format!("looks at the range of key {}: there is no such key", key.0);
+        }
+        let range = if checked { "in range" } else { "range not checked" };
+        if self.config.hides_execute_only {
+            format!("checks key {}: {range}, execute_only_pkey is {}", key.0, mm.execute_only)
+        } else {
+            format!("checks key {}: {range}, execute_only_pkey does not matter", key.0)
         }
     }
 
