@@ -1,0 +1,1 @@
+//! Litmus tests of the primitives: the weak outcome is seen without the primitive, and gone with it.
