@@ -24,6 +24,7 @@ pub use explore::Outcome;
 #[expect(clippy::duplicate_mod, reason = "the same source over each engine is the point")]
 pub mod over_std {
     use crate::sync::on_std as sync;
+    pub mod ldt;
     pub mod primitives;
     pub mod pkeys;
     pub mod recorder;
@@ -34,6 +35,7 @@ pub mod over_std {
 #[expect(clippy::duplicate_mod, reason = "the same source over each engine is the point")]
 pub mod over_loom {
     use crate::sync::on_loom as sync;
+    pub mod ldt;
     pub mod primitives;
     pub mod pkeys;
     pub mod recorder;
@@ -44,6 +46,7 @@ pub mod over_loom {
 #[expect(clippy::duplicate_mod, reason = "the same source over each engine is the point")]
 pub mod over_shuttle {
     use crate::sync::on_shuttle as sync;
+    pub mod ldt;
     pub mod primitives;
     pub mod pkeys;
     pub mod recorder;

@@ -187,7 +187,7 @@ impl<'a> Thread<'a> {
     }
 
     fn step<R>(&self, label: &'static str, effect: impl FnOnce() -> R, argument: impl FnOnce(&R) -> i64) -> R {
-        self.mm.log.step(self.slot, label, effect, argument, || self.mm.seen())
+        self.mm.log.step(self.slot, label, effect, |result| Some(argument(result)), || self.mm.seen())
     }
     fn note(&self, label: &'static str, argument: i64) {
         self.step(label, || (), |()| argument);

@@ -197,13 +197,14 @@ enum Memory<T> {
 }
 
 impl<T: Copy + Debug> Object<T> {
-    /// Memory that nobody has allocated. `says` is the property that an access to freed memory breaks.
-    pub fn unallocated(says: &'static str) -> Self {
-        Self { says, memory: Plain::new(Memory::Free, says) }
+    /// Memory that nobody has allocated. `says` is the property that an access to freed memory breaks, `race` the one
+    /// that an access breaks which nothing orders with the first write or the free.
+    pub fn unallocated(says: &'static str, race: &'static str) -> Self {
+        Self { says, memory: Plain::new(Memory::Free, race) }
     }
     /// Allocated memory with this content.
-    pub fn new(content: T, says: &'static str) -> Self {
-        Self { says, memory: Plain::new(Memory::Allocated(content), says) }
+    pub fn new(content: T, says: &'static str, race: &'static str) -> Self {
+        Self { says, memory: Plain::new(Memory::Allocated(content), race) }
     }
     /// `kmalloc()` and the first write to it.
     ///

@@ -24,20 +24,22 @@ impl Recorder {
         Self { order: Some((Lock::new(), std::sync::Mutex::new(Vec::new()))) }
     }
     /// Takes the step `label` of `actor`, records it with the argument that `argument` makes of its result, and with
-    /// what `look` sees after it.
+    /// what `look` sees after it. Without an argument nothing has happened, and nothing is recorded.
     pub fn step<R>(
         &self,
         actor: u8,
         label: &'static str,
         effect: impl FnOnce() -> R,
-        argument: impl FnOnce(&R) -> i64,
+        argument: impl FnOnce(&R) -> Option<i64>,
         look: impl FnOnce() -> Seen,
     ) -> R {
         let Some((order, log)) = &self.order else { return effect() };
         let _one_at_a_time = order.lock();
         let result = effect();
-        let event = Event { actor, label, argument: argument(&result), seen: look() };
-        log.lock().expect("nothing panics while it holds the log").push(event);
+        if let Some(argument) = argument(&result) {
+            let event = Event { actor, label, argument, seen: look() };
+            log.lock().expect("nothing panics while it holds the log").push(event);
+        }
         result
     }
     /// The steps so far.
