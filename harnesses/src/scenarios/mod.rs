@@ -1,5 +1,6 @@
 //! Every scenario, by mechanism. Each collects the outcomes of all executions and compares them with the exact set.
 
+mod iommu_flush;
 mod ldt;
 mod pkeys;
 pub mod primitives;
@@ -9,7 +10,7 @@ use std::sync::LazyLock;
 
 /// All scenarios of all mechanisms.
 pub fn scenarios() -> &'static [Scenario] {
-    static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| [ldt::SCENARIOS, pkeys::SCENARIOS].concat());
+    static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| [iommu_flush::SCENARIOS, ldt::SCENARIOS, pkeys::SCENARIOS].concat());
     &ALL
 }
 
