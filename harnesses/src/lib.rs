@@ -24,6 +24,7 @@ pub use explore::Outcome;
 #[expect(clippy::duplicate_mod, reason = "the same source over each engine is the point")]
 pub mod over_std {
     use crate::sync::on_std as sync;
+    pub mod io_bitmap;
     pub mod iommu_flush;
     pub mod ldt;
     pub mod primitives;
@@ -36,6 +37,7 @@ pub mod over_std {
 #[expect(clippy::duplicate_mod, reason = "the same source over each engine is the point")]
 pub mod over_loom {
     use crate::sync::on_loom as sync;
+    pub mod io_bitmap;
     pub mod iommu_flush;
     pub mod ldt;
     pub mod primitives;
@@ -48,6 +50,7 @@ pub mod over_loom {
 #[expect(clippy::duplicate_mod, reason = "the same source over each engine is the point")]
 pub mod over_shuttle {
     use crate::sync::on_shuttle as sync;
+    pub mod io_bitmap;
     pub mod iommu_flush;
     pub mod ldt;
     pub mod primitives;

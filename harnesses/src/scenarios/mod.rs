@@ -1,5 +1,6 @@
 //! Every scenario, by mechanism. Each collects the outcomes of all executions and compares them with the exact set.
 
+mod io_bitmap;
 mod iommu_flush;
 mod ldt;
 mod pkeys;
@@ -10,7 +11,7 @@ use std::sync::LazyLock;
 
 /// All scenarios of all mechanisms.
 pub fn scenarios() -> &'static [Scenario] {
-    static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| [iommu_flush::SCENARIOS, ldt::SCENARIOS, pkeys::SCENARIOS].concat());
+    static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| [io_bitmap::SCENARIOS, iommu_flush::SCENARIOS, ldt::SCENARIOS, pkeys::SCENARIOS].concat());
     &ALL
 }
 
