@@ -6,5 +6,6 @@
 pub mod io_bitmap;
 pub mod ldt;
 pub mod machine;
+pub mod pkeys;
 #[cfg(feature = "stateright")]
 pub mod stateright;
