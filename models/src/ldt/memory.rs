@@ -1,8 +1,12 @@
 //! What both machines of the LDT share: pages, LDT structs, the slots' page-table entries, and how the kernel
 //! allocates, maps, unmaps and frees them. The only copy of these operations.
 
-/// Most entries of an LDT. Each entry stands in a page of its own, so this is also the most pages of an LDT.
-pub const MAX_ENTRIES: usize = 2;
+/// Most entries of an LDT.
+pub const MAX_ENTRIES: u8 = 3;
+/// How many entries fit into a page.
+pub const PER_PAGE: u8 = 2;
+/// Most pages of an LDT, and so the most page-table entries of a slot.
+pub const MAX_SIZE: usize = MAX_ENTRIES.div_ceil(PER_PAGE) as usize;
 /// Most pages of memory.
 pub const MAX_PAGES: usize = 4;
 /// Most LDT structs that live at once: the installed one and one for each of two calls.
@@ -61,7 +65,7 @@ impl Slot {
     }
 }
 
-/// For each entry of each slot no page or a page: the slots' part of a page table, or of a TLB.
+/// For each page-table entry of each slot no page or a page: the slots' part of a page table, or of a TLB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Translations(u16);
 
@@ -90,6 +94,10 @@ impl Translations {
         };
         Self(self.0 & !(0xf << Self::shift(slot, entry)) | number << Self::shift(slot, entry))
     }
+    /// Whether any entry leads to the page.
+    pub fn leads_to(self, page: Page) -> bool {
+        Slot::BOTH.into_iter().any(|slot| (0..MAX_SIZE as u8).any(|entry| self.get(slot, entry) == Some(page)))
+    }
     /// The same translations without the first `entries` of a slot.
     pub const fn without(self, slot: Slot, entries: u8) -> Self {
         let mut left = self;
@@ -105,12 +113,31 @@ impl Translations {
 /// Who has a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Use {
-    /// Nobody: the allocator may hand it out.
+    /// The allocator, or somebody else to whom it has given the page. It may be handed out for an LDT.
     Free,
     /// The kernel, for an LDT.
     Ldt,
-    /// Somebody who has nothing to do with the process, for example another process.
-    Other,
+}
+
+/// What stands in a page: a descriptor for each entry that has its place there. A descriptor is the number of the
+/// call that wrote it, 0 for zeroes, or [`SECRET`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Content(u8);
+
+impl Content {
+    /// A page of zeroes.
+    pub const ZEROES: Self = Self(0);
+    /// A page of somebody else's data.
+    pub const SECRETS: Self = Self(SECRET | SECRET << 3);
+
+    /// The descriptor at a place.
+    pub const fn get(self, place: u8) -> u8 {
+        self.0 >> (3 * place) & 7
+    }
+    /// The same with one descriptor replaced.
+    pub const fn with(self, place: u8, descriptor: u8) -> Self {
+        Self(self.0 & !(7 << (3 * place)) | descriptor << (3 * place))
+    }
 }
 
 /// What the kernel knows about a page, and what stands in it.
@@ -118,8 +145,13 @@ pub enum Use {
 pub struct Frame {
     /// Who has it.
     pub used_by: Use,
-    /// The descriptor in it: the number of the call that wrote it, 0 for zeroes, or [`SECRET`].
-    pub content: u8,
+    /// What stands in it.
+    pub content: Content,
+}
+
+impl Frame {
+    /// A page that nobody has.
+    pub const FREE: Self = Self { used_by: Use::Free, content: Content::SECRETS };
 }
 
 /// `struct ldt_struct`.
@@ -127,19 +159,21 @@ pub struct Frame {
 pub struct LdtStruct {
     /// Allocated, that is not freed.
     pub alive: bool,
-    /// `entries`: the page of each entry.
-    pub pages: [Option<Page>; MAX_ENTRIES],
+    /// `entries`: the pages in which they stand.
+    pub pages: [Option<Page>; MAX_SIZE],
     /// `nr_entries`.
     pub entries: u8,
+    /// The number of pages: `nr_entries`, rounded up to whole pages.
+    pub size: u8,
     /// `slot`; `None` is -1.
     pub slot: Option<Slot>,
 }
 
 impl LdtStruct {
     /// A freed struct, or one that never was.
-    pub const DEAD: Self = Self { alive: false, pages: [None; MAX_ENTRIES], entries: 0, slot: None };
+    pub const DEAD: Self = Self { alive: false, pages: [None; MAX_SIZE], entries: 0, size: 0, slot: None };
 
-    /// The number of entries that already have a page.
+    /// The number of pages that are already allocated.
     pub const fn pages_held(&self) -> u8 {
         self.pages[0].is_some() as u8 + self.pages[1].is_some() as u8
     }
@@ -147,7 +181,7 @@ impl LdtStruct {
 
 /// An LDT as a process means it: how many entries, and what stands in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Image(u8);
+pub struct Image(u16);
 
 impl Image {
     /// No LDT.
@@ -155,17 +189,17 @@ impl Image {
 
     /// The number of entries.
     pub const fn entries(self) -> u8 {
-        self.0 & 3
+        (self.0 & 3) as u8
     }
     /// The descriptor at `entry`.
     pub const fn descriptor(self, entry: u8) -> u8 {
-        (self.0 >> (2 + 3 * entry)) & 7
+        (self.0 >> (2 + 3 * entry) & 7) as u8
     }
-    /// The same with one descriptor replaced. What stands behind the last entry is zero.
+    /// The same with one descriptor replaced, and entries of zero before it if it was shorter.
     pub const fn with(self, entry: u8, descriptor: u8) -> Self {
         let entries = if entry < self.entries() { self.entries() } else { entry + 1 };
         let shift = 2 + 3 * entry;
-        Self(self.0 & !(7 << shift) & !3 | descriptor << shift | entries)
+        Self(self.0 & !(7 << shift) & !3 | (descriptor as u16) << shift | entries as u16)
     }
 }
 
@@ -180,8 +214,15 @@ pub struct Memory {
 
 impl Memory {
     /// All pages are free, and there is no LDT.
+<<<<<<< HEAD
     pub const EMPTY: Self =
         Self { frames: [Frame { used_by: Use::Free, content: SECRET }; MAX_PAGES], ldts: [LdtStruct::DEAD; MAX_LDTS] };
+=======
+    pub const EMPTY: Self = Self {
+        frames: [Frame::FREE; MAX_PAGES],
+        ldts: [LdtStruct::DEAD; MAX_LDTS],
+    };
+>>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 
     /// The LDT struct at an address, alive or not.
     pub const fn ldt(&self, id: LdtId) -> LdtStruct {
@@ -192,33 +233,47 @@ impl Memory {
         self.frames[page as usize]
     }
 
+    /// Whether the page allocator of a machine with that many pages may hand out this one: it is free, and of the free
+    /// pages that no translation leads to it is the lowest (the others differ from it in nothing).
+    pub fn may_hand_out(&self, page: Page, pages: u8, is_remembered: impl Fn(Page) -> bool) -> bool {
+        let is_free = |page: Page| (page as u8) < pages && self.frame(page).used_by == Use::Free;
+        let is_plain = |page: Page| is_free(page) && !is_remembered(page);
+        let has_lower = Page::ALL.into_iter().any(|other| (other as u8) < page as u8 && is_plain(other));
+        is_free(page) && (!has_lower || is_remembered(page))
+    }
+
     /// `alloc_ldt_struct()`, first half: the struct, at the lowest free address. `None`: no address is free.
     pub fn allocate_struct(&mut self, entries: u8) -> Option<LdtId> {
         let id = LdtId::ALL.into_iter().find(|id| !self.ldt(*id).alive)?;
-        self.ldts[id as usize] = LdtStruct { alive: true, entries, ..LdtStruct::DEAD };
+        let size = entries.div_ceil(PER_PAGE);
+        self.ldts[id as usize] = LdtStruct { alive: true, entries, size, ..LdtStruct::DEAD };
         Some(id)
     }
 
-    /// `alloc_ldt_struct()`, second half: one zeroed page for the next entry that has none. `None`: the page is
-    /// not free, or every entry has its page.
+    /// `alloc_ldt_struct()`, second half: one zeroed page. `None`: the page is not free, or no page is missing.
     pub fn allocate_page(&mut self, id: LdtId, page: Page) -> Option<()> {
         let ldt = &mut self.ldts[id as usize];
-        let entry = ldt.pages_held();
-        if self.frames[page as usize].used_by != Use::Free || entry >= ldt.entries {
+        let next = ldt.pages_held();
+        if self.frames[page as usize].used_by != Use::Free || next >= ldt.size {
             return None;
         }
-        ldt.pages[entry as usize] = Some(page);
-        self.frames[page as usize] = Frame { used_by: Use::Ldt, content: 0 };
+        ldt.pages[next as usize] = Some(page);
+        self.frames[page as usize] = Frame { used_by: Use::Ldt, content: Content::ZEROES };
         Some(())
+    }
+
+    /// The descriptor at `entry`; `None` if its page is freed.
+    fn descriptor(&self, id: LdtId, entry: u8) -> Option<u8> {
+        let page = self.ldt(id).pages[(entry / PER_PAGE) as usize]?;
+        Some(self.frame(page).content.get(entry % PER_PAGE))
     }
 
     /// `memcpy(new_ldt->entries, old_ldt->entries, ...)`.
     pub fn copy_entries(&mut self, from: LdtId, to: LdtId) {
-        let (from, to) = (self.ldt(from), self.ldt(to));
         let mut entry = 0;
-        while entry < MAX_ENTRIES {
-            if let (Some(source), Some(target)) = (from.pages[entry], to.pages[entry]) {
-                self.frames[target as usize].content = self.frame(source).content;
+        while entry < self.ldt(from).entries {
+            if let Some(descriptor) = self.descriptor(from, entry) {
+                self.edit_entry(to, entry, descriptor);
             }
             entry += 1;
         }
@@ -226,19 +281,20 @@ impl Memory {
 
     /// `ldt->entries[entry] = descriptor`.
     pub fn edit_entry(&mut self, id: LdtId, entry: u8, descriptor: u8) {
-        if let Some(page) = self.ldt(id).pages[entry as usize] {
-            self.frames[page as usize].content = descriptor;
+        if let Some(page) = self.ldt(id).pages[(entry / PER_PAGE) as usize] {
+            let content = &mut self.frames[page as usize].content;
+            *content = content.with(entry % PER_PAGE, descriptor);
         }
     }
 
     /// `free_ldt_struct()`, first half: the pages.
     pub fn free_pages(&mut self, id: LdtId) {
-        let mut entry = 0;
-        while entry < MAX_ENTRIES {
-            if let Some(page) = self.ldts[id as usize].pages[entry].take() {
-                self.frames[page as usize] = Frame { used_by: Use::Free, content: SECRET };
+        let mut index = 0;
+        while index < MAX_SIZE {
+            if let Some(page) = self.ldts[id as usize].pages[index].take() {
+                self.frames[page as usize] = Frame::FREE;
             }
-            entry += 1;
+            index += 1;
         }
     }
 
@@ -249,15 +305,10 @@ impl Memory {
 
     /// What the kernel reads in an LDT; `None` if it is freed or lacks a page.
     pub fn image(&self, id: LdtId) -> Option<Image> {
-        let ldt = self.ldt(id);
-        if !ldt.alive {
-            return None;
-        }
         let mut image = Image::NONE;
         let mut entry = 0;
-        while entry < ldt.entries {
-            let frame = self.frame(ldt.pages[entry as usize]?);
-            image = image.with(entry, frame.content);
+        while entry < self.ldt(id).entries {
+            image = image.with(entry, self.descriptor(id, entry)?);
             entry += 1;
         }
         Some(image)
@@ -291,7 +342,7 @@ pub struct Mm {
     pub ldt: Option<LdtId>,
     /// The slots' page-table entries.
     pub entries: Translations,
-    /// For which entries (bit 2 * slot + entry) a page table exists.
+    /// For which page-table entries (bit 2 * slot + entry) a page table exists.
     pub tables: u8,
     /// The user-mode page table leads to the slots.
     pub visible: bool,
@@ -353,13 +404,14 @@ mod tests {
     #[test]
     fn an_ldt_is_allocated_filled_and_freed() {
         let mut memory = Memory::EMPTY;
-        let id = memory.allocate_struct(2).unwrap();
+        let id = memory.allocate_struct(3).unwrap();
         assert_eq!(memory.image(id), None);
         memory.allocate_page(id, Page::P1).unwrap();
         assert_eq!(memory.allocate_page(id, Page::P1), None);
         memory.allocate_page(id, Page::P0).unwrap();
         memory.edit_entry(id, 0, 3);
-        assert_eq!(memory.image(id), Some(Image::NONE.with(0, 3).with(1, 0)));
+        memory.edit_entry(id, 2, 4);
+        assert_eq!(memory.image(id), Some(Image::NONE.with(0, 3).with(2, 4)));
         assert!(memory.owned(Page::P0) && memory.owned(Page::P1) && !memory.owned(Page::P2));
         memory.free_pages(id);
         memory.free_struct(id);

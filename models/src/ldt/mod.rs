@@ -1,12 +1,21 @@
 //! The LDT in a user-visible page-table slot under page table isolation.
 
+pub mod fork;
 pub mod memory;
 mod properties;
+<<<<<<< HEAD
 mod step;
 mod variants;
 mod view;
 
 use self::memory::{Image, LdtId, Memory, Mm, Page, Slot, Tables, Translations, MAX_ENTRIES};
+=======
+mod symmetry;
+mod variants;
+mod view;
+
+use self::memory::{LdtId, Memory, Mm, Page, Slot, Tables, Translations, Image, MAX_SIZE};
+>>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// Most CPUs in a state.
@@ -109,6 +118,8 @@ pub enum Ipi {
     Reload(ThreadId),
     /// `flush_tlb_func()`.
     Flush(ThreadId),
+    /// A flush of other addresses, for which this model has no sender.
+    Unrelated,
 }
 
 /// A CPU.
@@ -284,8 +295,10 @@ pub struct State {
     pub lock: Option<ThreadId>,
     /// Who holds the page-table lock.
     pub table_lock: Option<ThreadId>,
-    /// How many calls have begun.
+    /// How many calls have begun that did not fail: the number, and descriptor, of the last.
     pub calls: u8,
+    /// How many allocations have failed.
+    pub failures: u8,
     /// Ghost: the LDT that the calls so far ask for.
     pub now: Image,
     /// Ghost: the LDT before the last of these calls.
@@ -363,6 +376,8 @@ pub enum MaskBit {
     AfterPageTable,
     /// After LDTR is loaded.
     Last,
+    /// Not at all.
+    Never,
 }
 
 /// What a TLB flush does about lazy CPUs.
@@ -403,10 +418,12 @@ pub struct Config {
     pub mask: MaskBit,
     /// `switch_mm()` loads LDTR.
     pub switch_loads_ldtr: bool,
-    /// `load_mm_ldt()` reads `context.ldt` once.
-    pub read_once: bool,
     /// What a flush does about lazy CPUs.
     pub lazy: LazyFlush,
+    /// `switch_mm()` compares the new address space with `active_mm`, not with `loaded_mm`.
+    pub switch_compares_active: bool,
+    /// The LDT is freed with the last reference to the address space, not with its last user.
+    pub exit_waits: bool,
 }
 
 /// What a CPU does by itself.
@@ -418,6 +435,8 @@ pub enum CpuStep {
     SwitchToLazy,
     /// Runs a task that has an address space of its own, or a kernel thread that borrowed that.
     SwitchToOther,
+    /// While a kernel thread borrows the address space, leaves it: `enter_lazy_tlb()` or a flush of other addresses.
+    LeaveEarly,
     /// Goes on with the sequence that begins with the pc of that name.
     Go(CpuGo),
     /// Takes an interrupt.
@@ -493,10 +512,6 @@ pub enum Step {
     Cpu(u8, CpuStep),
     /// Of a thread.
     Thread(ThreadId, Action),
-    /// Somebody else gets a free page and puts a secret into it.
-    OtherTakes(Page),
-    /// Somebody else frees a page.
-    OtherFrees(Page),
 }
 
 /// The machine.
@@ -510,7 +525,7 @@ pub struct Ldt {
     pub(crate) pages: u8,
     pub(crate) entries: u8,
     pub(crate) writes: u8,
-    pub(crate) others: u8,
+    pub(crate) failures: u8,
 }
 
 const KINDS: &[StepKind] = &[
@@ -565,32 +580,38 @@ const KINDS: &[StepKind] = &[
     StepKind::new("AnswerReload", "Takes the interrupt of W10.", "flush_ldt()"),
     StepKind::new("AnswerFlush", "Takes the interrupt of a TLB flush.", "flush_tlb_func()"),
     StepKind::new("CacheTranslation", "Walks the page table, perhaps speculatively, and keeps the translation.", "TLB"),
-    StepKind::new("OtherOwner", "Somebody else gets a free page, or frees it.", "page allocator"),
 ];
 
 const PARAMETERS: &[Parameter] = &[
     Parameter { name: "cpus", says: "CPUs", min: 1, max: 3, quick: 2, deep: 2 },
     Parameter { name: "threads", says: "threads of the process", min: 1, max: 3, quick: 2, deep: 2 },
-    Parameter { name: "callers", says: "threads that call modify_ldt()", min: 1, max: 3, quick: 1, deep: 2 },
+    Parameter { name: "callers", says: "threads that call modify_ldt()", min: 1, max: 3, quick: 1, deep: 1 },
     Parameter {
         name: "kernel_threads",
         says: "CPUs that may run a kernel thread or another process",
         min: 0,
         max: 3,
         quick: 0,
-        deep: 1,
+        deep: 0,
     },
     Parameter { name: "pages", says: "pages of memory", min: 1, max: 4, quick: 3, deep: 3 },
     Parameter {
         name: "entries",
-        says: "entries of an LDT, each in a page of its own",
+        says: "entries of an LDT, two to a page",
         min: 1,
-        max: 2,
+        max: memory::MAX_ENTRIES,
         quick: 1,
         deep: 1,
     },
-    Parameter { name: "writes", says: "calls of modify_ldt()", min: 1, max: MAX_WRITES, quick: 2, deep: 3 },
-    Parameter { name: "others", says: "free pages that somebody else may get", min: 0, max: 1, quick: 0, deep: 0 },
+    Parameter {
+        name: "writes",
+        says: "calls of modify_ldt() that succeed",
+        min: 1,
+        max: MAX_WRITES,
+        quick: 2,
+        deep: 2,
+    },
+    Parameter { name: "failures", says: "allocations that fail", min: 0, max: 3, quick: 0, deep: 0 },
 ];
 
 impl Machine for Ldt {
@@ -613,7 +634,7 @@ impl Machine for Ldt {
             pages: size.get(4),
             entries: size.get(5),
             writes: size.get(6),
-            others: size.get(7),
+            failures: size.get(7),
         }
     }
 
@@ -641,6 +662,7 @@ impl Machine for Ldt {
             lock: None,
             table_lock: None,
             calls: 0,
+            failures: 0,
             now: Image::NONE,
             before: Image::NONE,
         };
@@ -665,7 +687,7 @@ impl Machine for Ldt {
         let threads = || ThreadId::ALL.into_iter().filter(|id| (*id as u8) < self.threads);
         let mut all = Vec::new();
         for cpu in 0..self.cpus {
-            let mut cpu_steps = vec![CpuStep::SwitchToLazy, CpuStep::SwitchToOther];
+            let mut cpu_steps = vec![CpuStep::SwitchToLazy, CpuStep::SwitchToOther, CpuStep::LeaveEarly];
             cpu_steps.extend(CpuGo::ALL.map(CpuStep::Go));
             for id in threads() {
                 cpu_steps.push(CpuStep::SwitchToThread(id));
@@ -673,7 +695,7 @@ impl Machine for Ldt {
                 cpu_steps.push(CpuStep::Answer(Ipi::Flush(id)));
             }
             for slot in Slot::BOTH {
-                for entry in 0..MAX_ENTRIES as u8 {
+                for entry in 0..MAX_SIZE as u8 {
                     cpu_steps.push(CpuStep::Cache(slot, entry));
                 }
             }
@@ -709,8 +731,6 @@ impl Machine for Ldt {
             actions.extend(Page::ALL.map(Action::W3AllocatePage));
             all.extend(actions.into_iter().map(|action| Step::Thread(id, action)));
         }
-        all.extend(Page::ALL.map(Step::OtherTakes));
-        all.extend(Page::ALL.map(Step::OtherFrees));
         all
     }
 
@@ -748,7 +768,7 @@ impl Machine for Ldt {
                 Action::Exit => 20,
             },
             Step::Cpu(_, step) => match step {
-                CpuStep::SwitchToThread(_) | CpuStep::SwitchToLazy | CpuStep::SwitchToOther => 21,
+                CpuStep::SwitchToThread(_) | CpuStep::SwitchToLazy | CpuStep::SwitchToOther | CpuStep::LeaveEarly => 21,
                 CpuStep::Go(CpuGo::SetMask) => 22,
                 CpuStep::Go(CpuGo::ReadGeneration | CpuGo::CatchUp) => 23,
                 CpuStep::Go(CpuGo::LoadPageTable | CpuGo::LeavePageTable) => 24,
@@ -756,25 +776,49 @@ impl Machine for Ldt {
                 CpuStep::Go(CpuGo::LoadLdtr) => 26,
                 CpuStep::Go(CpuGo::ClearMask | CpuGo::ClearLdtr) => 27,
                 CpuStep::Answer(Ipi::Reload(_)) => 28,
-                CpuStep::Answer(Ipi::Flush(_)) => 29,
+                CpuStep::Answer(_) => 29,
                 CpuStep::Cache(..) => 30,
             },
-            Step::OtherTakes(_) | Step::OtherFrees(_) => 31,
         }
     }
 
     fn kind_is_used(&self, kind: usize) -> bool {
+        let has = |phase| self.config.order.0.contains(&phase);
+        // A thread waits for a CPU only if there are more threads than CPUs, or a foreign task can take one.
+        let spare = self.cpus.saturating_sub(self.threads);
+        let waits = self.threads > self.cpus || self.kernel_threads > spare;
+        let two_pages = self.entries > memory::PER_PAGE;
+        let replaces = self.writes > 1 && (self.pages > 2 || self.pages > 1 && !(two_pages && self.config.in_place));
+        // A lock that is never dropped stops the second call, and with it everything else.
+        let stuck = has(Phase::TakeLock) && !has(Phase::DropLock) && self.writes > 1;
         match KINDS[kind].name {
-            "OtherOwner" => self.others > 0,
+            "FlushRaiseGeneration" | "FlushSendIpi" | "AnswerFlush" | "UnlinkTables" => !stuck || self.failures > 0,
+            "W13Free" => !stuck,
+            "W6ShowSlots" => has(Phase::Show),
+            "CacheTranslation" => has(Phase::Show),
+            "W9TakeLock" => has(Phase::TakeLock),
+            "W11DropLock" => has(Phase::DropLock),
+            "OutOfMemory" => self.failures > 0 || self.pages < 3,
+            "W12ClearEntry" => {
+                let in_place = self.config.in_place && self.entries == 1;
+                let undo = self.config.on_error == OnError::Unmap && two_pages && self.pages > 1;
+                undo || has(Phase::Unmap) && replaces && !in_place && !stuck
+            }
+            "SwitchSetMask" => waits && self.config.mask != MaskBit::Never,
+            "ReadGeneration" => waits,
             _ => true,
         }
     }
+
+    fn canonical(&self, state: &State) -> State {
+        self.smallest_renaming(state)
+    }
+    const HAS_SYMMETRY: bool = true;
 
     fn lanes(&self) -> Vec<String> {
         (0..self.cpus)
             .map(|cpu| format!("CPU {cpu}"))
             .chain((0..self.threads).map(|thread| format!("thread {thread}")))
-            .chain(["others".to_string()])
             .collect()
     }
 
@@ -782,7 +826,6 @@ impl Machine for Ldt {
         match step {
             Step::Cpu(cpu, _) => cpu as usize,
             Step::Thread(id, _) => self.cpus as usize + id as usize,
-            Step::OtherTakes(_) | Step::OtherFrees(_) => (self.cpus + self.threads) as usize,
         }
     }
 

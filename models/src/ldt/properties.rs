@@ -3,8 +3,13 @@
 //! The claims look at the state alone: at what a CPU would read through its registers, at what stands in memory and at
 //! who points where. None of them asks which steps led there.
 
+<<<<<<< HEAD
 use super::memory::{Image, LdtId, Mm, Page, Slot, Translations, Use, MAX_ENTRIES};
 use super::{Cpu, CpuPc, Ipi, Ldt, Pc, State, Task, ThreadId, Work};
+=======
+use super::memory::{Image, LdtId, MAX_SIZE, Mm, PER_PAGE, Page, Slot, Use};
+use super::{Cpu, CpuPc, Ipi, Ldt, Pc, State, Task, Thread, ThreadId, Work};
+>>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 use crate::machine::Property;
 
 /// The CPU runs a thread of the process with interrupts on: user code may run before anything else happens.
@@ -23,16 +28,17 @@ fn translate(mm: &Mm, cpu: &Cpu, slot: Slot, entry: u8) -> Option<Page> {
 fn every_entry(mut holds: impl FnMut(Slot, u8) -> bool) -> bool {
     let mut both = true;
     for slot in Slot::BOTH {
-        for entry in 0..MAX_ENTRIES as u8 {
+        for entry in 0..MAX_SIZE as u8 {
             both &= holds(slot, entry);
         }
     }
     both
 }
 
-/// For each entry that the CPU would look up through LDTR: `holds(page)`.
+/// For the page of each entry that the CPU would look up through LDTR: `holds(page)`.
 fn every_use(state: &State, cpu: &Cpu, holds: impl Fn(Option<Page>) -> bool) -> bool {
-    cpu.ldtr.is_none_or(|r| (0..r.entries).all(|entry| holds(translate(&state.mm, cpu, r.slot, entry))))
+    let page = |slot: Slot, entry: u8| translate(&state.mm, cpu, slot, entry / PER_PAGE);
+    cpu.ldtr.is_none_or(|ldtr| (0..ldtr.entries).all(|entry| holds(page(ldtr.slot, entry))))
 }
 
 /// The LDT that user code on this CPU gets to see; `None` if an entry is not mapped.
@@ -40,8 +46,8 @@ fn seen_by(state: &State, cpu: &Cpu) -> Option<Image> {
     let Some(ldtr) = cpu.ldtr else { return Some(Image::NONE) };
     let mut image = Image::NONE;
     for entry in 0..ldtr.entries {
-        let page = translate(&state.mm, cpu, ldtr.slot, entry)?;
-        image = image.with(entry, state.memory.frame(page).content);
+        let page = translate(&state.mm, cpu, ldtr.slot, entry / PER_PAGE)?;
+        image = image.with(entry, state.memory.frame(page).content.get(entry % PER_PAGE));
     }
     Some(image)
 }
@@ -64,7 +70,11 @@ fn installed_ldt_alive(_: &Ldt, state: &State) -> bool {
         let exiting = state.threads.iter().any(|thread| thread.pc == Pc::ExitFreeStruct);
         let ldt = state.memory.ldt(ldt);
         let has_pages =
+<<<<<<< HEAD
             (0..ldt.entries).all(|entry| ldt.pages[entry as usize].is_some_and(|page| state.memory.owned(page)));
+=======
+            (0..ldt.size).all(|index| ldt.pages[index as usize].is_some_and(|page| state.memory.owned(page)));
+>>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
         ldt.alive && (exiting || has_pages)
     })
 }
@@ -79,15 +89,8 @@ fn no_leak(_: &Ldt, state: &State) -> bool {
     let known =
         |id: LdtId| state.mm.ldt == Some(id) || state.threads.iter().any(|t| t.old == Some(id) || t.new == Some(id));
     let lost_struct = LdtId::ALL.into_iter().any(|id| state.memory.ldt(id).alive && !known(id));
-    let lost_page = |page: Page| state.memory.frame(page).used_by == Use::Ldt && state.memory.owners(page) == 0;
+    let lost_page = |page: Page| state.memory.frame(page).used_by == Use::Ldt && !state.memory.owned(page);
     !lost_struct && !Page::ALL.into_iter().any(lost_page)
-}
-
-fn page_has_one_owner(_: &Ldt, state: &State) -> bool {
-    Page::ALL.into_iter().all(|page| {
-        let owners = state.memory.owners(page);
-        owners == 0 || owners == 1 && state.memory.frame(page).used_by == Use::Ldt
-    })
 }
 
 fn slot_in_use_untouched(_: &Ldt, state: &State) -> bool {
@@ -110,11 +113,20 @@ fn consistent_descriptor(_: &Ldt, state: &State) -> bool {
 }
 
 fn synchronous(_: &Ldt, state: &State) -> bool {
+<<<<<<< HEAD
     let announcing = |pc: Pc| matches!(pc, Pc::SendIpi | Pc::WaitIpi);
     if state.threads.iter().any(|thread| announcing(thread.pc)) {
         return true;
     }
     state.cpus.iter().all(|cpu| !runs_user_code(cpu) || seen_by(state, cpu).is_none_or(|image| image == state.now))
+=======
+    // Descriptors are unique, so this thread's call is in effect, and it has not returned.
+    let is_announcing = |thread: &Thread| {
+        thread.descriptor != 0 && state.now.descriptor(thread.entry) == thread.descriptor
+    };
+    let sees_now = |cpu: &Cpu| seen_by(state, cpu).is_none_or(|image| image == state.now);
+    state.threads.iter().any(is_announcing) || state.cpus.iter().all(|cpu| !runs_user_code(cpu) || sees_now(cpu))
+>>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 }
 
 fn ldt_is_what_was_asked_for(_: &Ldt, state: &State) -> bool {
@@ -139,17 +151,23 @@ fn slot_serves_its_ldt(_: &Ldt, state: &State) -> bool {
     let exiting = state.threads.iter().all(|thread| thread.pc.is_exiting());
     let Some(ldt) = state.mm.ldt.map(|id| state.memory.ldt(id)) else { return true };
     let Some(slot) = ldt.slot else { return true };
+<<<<<<< HEAD
     exiting || !ldt.alive || (0..ldt.entries).all(|entry| state.mm.walk(slot, entry) == ldt.pages[entry as usize])
+=======
+    exiting
+        || !ldt.alive
+        || (0..ldt.size).all(|entry| state.mm.walk(slot, entry) == ldt.pages[entry as usize])
+>>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 }
 
 fn foreign_ldtr_is_clear(_: &Ldt, state: &State) -> bool {
     state.cpus.iter().all(|cpu| cpu.pc != CpuPc::Run || cpu.page_table || cpu.ldtr.is_none())
 }
 
-fn loaded_mm_is_loaded(_: &Ldt, state: &State) -> bool {
+fn user_of_page_table_is_in_mask(_: &Ldt, state: &State) -> bool {
+    let in_mask = |number: usize| state.mask.has(number as u8);
     state.cpus.iter().enumerate().all(|(number, cpu)| {
-        let in_mask = state.mask.has(number as u8);
-        cpu.pc != CpuPc::Run || cpu.page_table == cpu.loaded && cpu.page_table == in_mask
+        cpu.pc != CpuPc::Run || cpu.page_table == cpu.loaded && (!cpu.page_table || in_mask(number))
     })
 }
 
@@ -186,9 +204,6 @@ pub(super) const PROPERTIES: &[Property<Ldt>] = &[
     Property::always("no-leak",
         "An LDT or a page of one is lost: memory that nobody will ever free.",
         no_leak),
-    Property::always("page-has-one-owner",
-        "A page is in use twice: one LDT overwrites the other.",
-        page_has_one_owner),
     Property::always("slot-in-use-untouched",
         "The page-table entries of a slot are written while a CPU's LDTR points there: its table changes under it.",
         slot_in_use_untouched),
@@ -199,7 +214,7 @@ pub(super) const PROPERTIES: &[Property<Ldt>] = &[
         "A CPU reads a mixture: descriptors and limit that no LDT ever had together.",
         consistent_descriptor),
     Property::always("synchronous",
-        "`modify_ldt()` is past its interrupts, and a CPU still uses the old LDT: a thread runs with a segment that was revoked.",
+        "`modify_ldt()` has returned, and a CPU still uses the old LDT: a thread runs with a segment that was revoked.",
         synchronous),
     Property::always("ldt-is-what-was-asked-for",
         "The installed LDT is not what the calls so far asked for: an edit was lost, or came too early.",
@@ -213,9 +228,9 @@ pub(super) const PROPERTIES: &[Property<Ldt>] = &[
     Property::always("foreign-ldtr-is-clear",
         "LDTR still has the table of a process whose page table is no longer loaded: another process uses its segments, or faults.",
         foreign_ldtr_is_clear),
-    Property::always("mask-follows-loaded-mm",
-        "`mm_cpumask`, `loaded_mm` and CR3 disagree: a CPU that uses the page table gets no interrupts.",
-        loaded_mm_is_loaded),
+    Property::always("user-of-page-table-is-in-mask",
+        "A CPU uses the page table and is not in `mm_cpumask`, or does not know it: it gets no interrupts, or ignores them.",
+        user_of_page_table_is_in_mask),
     Property::always("thread-has-its-page-table",
         "A thread runs on the page table of somebody else.",
         thread_has_its_page_table),
@@ -251,6 +266,3 @@ pub(super) const PROPERTIES: &[Property<Ldt>] = &[
         "The process has exited, and its LDT is freed.",
         |_, s: &State| s.is_gone() && s.now != Image::NONE),
 ];
-
-#[expect(dead_code, reason = "names the type for the witnesses")]
-type Cached = Translations;

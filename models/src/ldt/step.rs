@@ -1,6 +1,10 @@
 //! The transitions.
 
+<<<<<<< HEAD
 use super::memory::{Frame, Page, Slot, Translations, Use, MAX_ENTRIES, SECRET};
+=======
+use super::memory::{MAX_SIZE, Page, Slot, Translations};
+>>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 use super::{
     Action, Config, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, HandlerTest, Ipi, LazyFlush, Ldt, Ldtr, MaskBit,
     OnError, Pc, Phase, SlotChoice, State, Step, Task, Thread, ThreadId, Work, MAX_CPUS,
@@ -22,10 +26,7 @@ impl State {
     }
     /// Whether a page-table entry or a TLB still leads to the page.
     fn is_remembered(&self, page: Page) -> bool {
-        let leads = |all: Translations| {
-            Slot::BOTH.into_iter().any(|slot| (0..MAX_ENTRIES as u8).any(|entry| all.get(slot, entry) == Some(page)))
-        };
-        leads(self.mm.entries) || self.cpus.iter().any(|cpu| leads(cpu.tlb))
+        self.mm.entries.leads_to(page) || self.cpus.iter().any(|cpu| cpu.tlb.leads_to(page))
     }
     /// Whether the mm has no users left.
     pub(super) fn is_gone(&self) -> bool {
@@ -81,31 +82,13 @@ impl Ldt {
         match step {
             Step::Cpu(cpu, step) => self.cpu_step(&mut next, cpu, step)?,
             Step::Thread(id, action) => self.thread_step(&mut next, id, action)?,
-            Step::OtherTakes(page) => {
-                let already = state.memory.frames.iter().any(|frame| frame.used_by == Use::Other);
-                if already || self.others == 0 || state.is_gone() || !self.may_hand_out(state, page) {
-                    return None;
-                }
-                next.memory.frames[page as usize] = Frame { used_by: Use::Other, content: SECRET };
-            }
-            Step::OtherFrees(page) => {
-                if state.memory.frame(page).used_by != Use::Other {
-                    return None;
-                }
-                next.memory.frames[page as usize] = Frame { used_by: Use::Free, content: SECRET };
-            }
         }
         Some(next)
     }
 
-    /// Whether the allocator may hand out this page: it is free, and of the free pages that no translation leads to,
-    /// it is the lowest (the others differ from it in nothing).
+    /// Whether the allocator may hand out this page.
     fn may_hand_out(&self, state: &State, page: Page) -> bool {
-        let is_free = |page: Page| (page as u8) < self.pages && state.memory.frame(page).used_by == Use::Free;
-        let is_lower = |other: &Page| (*other as u8) < page as u8;
-        is_free(page)
-            && (state.is_remembered(page)
-                || !Page::ALL.iter().filter(|p| is_lower(p)).any(|p| is_free(*p) && !state.is_remembered(*p)))
+        state.memory.may_hand_out(page, self.pages, |page| state.is_remembered(page))
     }
 
     /// Proposes the steps that may be possible, by where CPUs and threads stand.
@@ -119,6 +102,7 @@ impl Ldt {
                     if !s.is_gone() {
                         add(CpuStep::SwitchToLazy);
                         add(CpuStep::SwitchToOther);
+                        add(CpuStep::LeaveEarly);
                     }
                     for id in ThreadId::ALL {
                         let thread = s.thread(id);
@@ -136,7 +120,7 @@ impl Ldt {
             }
             if cpu.page_table && s.mm.visible {
                 for slot in Slot::BOTH {
-                    for entry in 0..self.entries {
+                    for entry in 0..MAX_SIZE as u8 {
                         add(CpuStep::Cache(slot, entry));
                     }
                 }
@@ -144,12 +128,6 @@ impl Ldt {
         }
         for id in ThreadId::ALL {
             self.propose_for_thread(s.thread(id).pc, id, out);
-        }
-        if self.others > 0 {
-            for page in Page::ALL {
-                out.push(Step::OtherTakes(page));
-                out.push(Step::OtherFrees(page));
-            }
         }
     }
 
@@ -230,6 +208,16 @@ impl Ldt {
                 }
                 Some(())
             }
+            CpuStep::LeaveEarly => {
+                if self.config.lazy != LazyFlush::Leave || !now.lazy || now.pc != CpuPc::Run {
+                    return None;
+                }
+                let cpu = s.cpu_mut(cpu);
+                cpu.lazy = false;
+                cpu.pc = CpuPc::ClearMask;
+                cpu.answering = Some(Ipi::Unrelated);
+                Some(())
+            }
             CpuStep::Go(go) => self.go(s, cpu, go),
             CpuStep::Answer(ipi) => self.answer(s, cpu, ipi),
             CpuStep::Cache(slot, entry) => {
@@ -262,10 +250,11 @@ impl Ldt {
         }
         self.may_switch(s, cpu, false)?;
         let cpu = s.cpu_mut(cpu);
-        cpu.pc = if !cpu.loaded {
+        let is_loaded = if self.config.switch_compares_active { cpu.active } else { cpu.loaded };
+        cpu.pc = if !is_loaded {
             match self.config.mask {
                 MaskBit::First => CpuPc::SetMask,
-                MaskBit::AfterPageTable | MaskBit::Last => CpuPc::ReadGeneration,
+                MaskBit::AfterPageTable | MaskBit::Last | MaskBit::Never => CpuPc::ReadGeneration,
             }
         } else if cpu.lazy && self.config.lazy == LazyFlush::CatchUp {
             CpuPc::CatchUp
@@ -295,7 +284,7 @@ impl Ldt {
                 s.cpu_mut(cpu).pc = match self.config.mask {
                     MaskBit::First => CpuPc::ReadGeneration,
                     MaskBit::AfterPageTable => self.after_page_table(),
-                    MaskBit::Last => CpuPc::Run,
+                    MaskBit::Last | MaskBit::Never => CpuPc::Run,
                 };
             }
             (CpuGo::ReadGeneration, CpuPc::ReadGeneration) => {
@@ -325,10 +314,10 @@ impl Ldt {
                 }
             }
             (CpuGo::LoadLdtr, CpuPc::LoadLdtr) => {
-                let base = s.memory.ldt(now.ldt?);
-                let limit = if self.config.read_once { base } else { s.memory.ldt(s.mm.ldt?) };
+                let ldt = s.memory.ldt(now.ldt?);
                 let c = s.cpu_mut(cpu);
-                c.ldtr = base.slot.map(|slot| Ldtr { slot, entries: limit.entries });
+                // Slot -1 is not mapped: the kernel warns and clears LDTR.
+                c.ldtr = ldt.slot.map(|slot| Ldtr { slot, entries: ldt.entries });
                 c.ldt = None;
                 self.ldtr_loaded(s, cpu);
             }
@@ -390,6 +379,7 @@ impl Ldt {
         let pending = match ipi {
             Ipi::Reload(from) => s.thread(from).reload,
             Ipi::Flush(from) => s.thread(from).flush,
+            Ipi::Unrelated => return None,
         };
         if now.pc != CpuPc::Run || !pending.has(cpu) {
             return None;
@@ -421,6 +411,7 @@ impl Ldt {
                 }
                 acknowledge(s, cpu, ipi);
             }
+            Ipi::Unrelated => return None,
         }
         Some(())
     }
@@ -473,21 +464,24 @@ impl Ldt {
                 }
                 let new = now.new?;
                 s.memory.allocate_page(new, page)?;
-                if s.memory.ldt(new).pages_held() == s.memory.ldt(new).entries {
+                if s.memory.ldt(new).pages_held() == s.memory.ldt(new).size {
                     self.enter_next(s, id, Phase::Allocate);
                 }
             }
             (Action::OutOfMemory, Pc::AllocateStruct | Pc::AllocatePage) => {
+                self.may_fail(s)?;
                 if let Some(new) = s.thread_mut(id).new.take() {
                     s.memory.free_pages(new);
                     s.memory.free_struct(new);
                 }
+                give_number_back(s, id);
                 self.enter(s, id, Phase::Release);
             }
             (Action::OutOfMemory, Pc::LockEntry(Work::Map)) => {
                 if s.mm.has_table(now.slot?, now.index) {
                     return None;
                 }
+                self.may_fail(s)?;
                 self.mapping_failed(s, id);
             }
             (Action::W4CopyEntries, Pc::Copy) => {
@@ -614,6 +608,16 @@ impl Ldt {
         Some(())
     }
 
+    /// Whether an allocation may fail: as often as the size allows, and whenever there is nothing to hand out.
+    fn may_fail(&self, s: &mut State) -> Option<()> {
+        let exhausted = !Page::ALL.into_iter().any(|page| self.may_hand_out(s, page));
+        if s.failures < self.failures {
+            s.failures += 1;
+            return Some(());
+        }
+        exhausted.then_some(())
+    }
+
     /// Exit of a thread, and of the address space with the last one.
     fn exit_step(&self, s: &mut State, id: ThreadId, action: Action) -> Option<()> {
         let now = *s.thread(id);
@@ -632,7 +636,7 @@ impl Ldt {
                 s.thread_mut(id).pc = Pc::FlushBegin(Flush::Exit);
             }
             (Action::W13FreePages, Pc::ExitFreePages) => {
-                if s.cpus.iter().any(|cpu| cpu.active) {
+                if self.config.exit_waits && s.cpus.iter().any(|cpu| cpu.active) {
                     return None;
                 }
                 if let Some(ldt) = s.mm.ldt {
@@ -669,7 +673,7 @@ impl Ldt {
     fn enter(&self, s: &mut State, id: ThreadId, phase: Phase) {
         let old = s.thread(id).old;
         let old_slot = old.and_then(|old| s.memory.ldt(old).slot);
-        let old_entries = old.map_or(0, |old| s.memory.ldt(old).entries);
+        let old_size = old.map_or(0, |old| s.memory.ldt(old).size);
         let thread = s.thread_mut(id);
         thread.index = 0;
         thread.pc = match phase {
@@ -683,7 +687,7 @@ impl Ldt {
             }
             Phase::Show => Pc::Show,
             Phase::FlushMapped => {
-                thread.index = MAX_ENTRIES as u8;
+                thread.index = MAX_SIZE as u8;
                 Pc::FlushBegin(Flush::Mapped)
             }
             Phase::SetSlot => Pc::SetSlot,
@@ -697,7 +701,7 @@ impl Ldt {
             }
             Phase::FlushUnmapped => {
                 thread.slot = old_slot;
-                thread.index = old_entries;
+                thread.index = old_size;
                 Pc::FlushBegin(Flush::Unmapped)
             }
             Phase::FreePages => Pc::FreePages,
@@ -710,9 +714,9 @@ impl Ldt {
     fn next_entry(&self, s: &mut State, id: ThreadId, work: Work) {
         let now = *s.thread(id);
         let count = match work {
-            Work::Map => now.new.map_or(0, |new| s.memory.ldt(new).entries),
+            Work::Map => now.new.map_or(0, |new| s.memory.ldt(new).size),
             Work::Unmap if !self.config.unmap_all => 1,
-            Work::Unmap => now.old.map_or(0, |old| s.memory.ldt(old).entries),
+            Work::Unmap => now.old.map_or(0, |old| s.memory.ldt(old).size),
             // Undone from the last entry that was set down to the first.
             Work::Undo => 0,
         };
@@ -724,7 +728,7 @@ impl Ldt {
             }
             Work::Undo => {
                 let thread = s.thread_mut(id);
-                thread.index = MAX_ENTRIES as u8;
+                thread.index = MAX_SIZE as u8;
                 thread.pc = Pc::FlushBegin(Flush::Undone);
             }
             _ if now.index + 1 < count => {
@@ -738,6 +742,7 @@ impl Ldt {
     }
 
     fn mapping_failed(&self, s: &mut State, id: ThreadId) {
+        give_number_back(s, id);
         let thread = s.thread_mut(id);
         thread.pc = match self.config.on_error {
             OnError::FreeTables if thread.old.is_none() => Pc::UnlinkTables,
@@ -753,7 +758,7 @@ impl Ldt {
     }
 
     /// The LDT that is freed when mapping fails.
-    fn freed_on_error(&self, thread: &Thread) -> Option<super::memory::LdtId> {
+    pub(super) fn freed_on_error(&self, thread: &Thread) -> Option<super::memory::LdtId> {
         match self.config.on_error {
             OnError::FreeOld => thread.old,
             OnError::FreeNew | OnError::FreeTables | OnError::Unmap => thread.new,
@@ -761,7 +766,7 @@ impl Ldt {
     }
 
     /// The CPUs that a flush interrupts.
-    fn flush_targets(&self, s: &State, flush: Flush) -> CpuSet {
+    pub(super) fn flush_targets(&self, s: &State, flush: Flush) -> CpuSet {
         // When page tables are freed, lazy CPUs must let go of them too.
         if flush == Flush::Exit || flush == Flush::Undone || self.config.lazy == LazyFlush::Leave {
             return s.mask;
@@ -827,6 +832,14 @@ fn choose_slot(config: &Config, had_ldt: bool, old_slot: Option<Slot>) -> Slot {
     }
 }
 
+/// A call that fails counts for nothing: its number, which is its descriptor, goes to the next call.
+fn give_number_back(s: &mut State, id: ThreadId) {
+    if s.thread(id).descriptor == s.calls {
+        s.calls -= 1;
+    }
+    s.thread_mut(id).descriptor = 0;
+}
+
 /// The handler of an interrupt has finished.
 fn acknowledge(s: &mut State, cpu: u8, ipi: Ipi) {
     let answered = CpuSet::one(cpu);
@@ -839,6 +852,7 @@ fn acknowledge(s: &mut State, cpu: u8, ipi: Ipi) {
             let thread = s.thread_mut(from);
             thread.flush = thread.flush.minus(answered);
         }
+        Ipi::Unrelated => {}
     }
 }
 
