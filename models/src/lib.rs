@@ -5,6 +5,7 @@
 
 pub mod io_bitmap;
 pub mod ldt;
+pub mod iommu_flush;
 pub mod machine;
 pub mod pkeys;
 #[cfg(feature = "stateright")]

@@ -292,9 +292,8 @@ impl Kernel {
     fn is_shared(&self, pointer: u8) -> bool {
         let count = &self.slot(pointer).refcount;
         let references = match self.config.count {
-            Count::ReadRelaxed => count.read_once(),
-            Count::LoadStore => count.read_once_before_store(),
-            _ => count.load_acquire(),
+            Count::ReadRelaxed | Count::LoadStore => count.read_once_before_store(),
+            _ => count.load_acquire_before_change(),
         };
         references > 1 && !self.config.writes_shared
     }

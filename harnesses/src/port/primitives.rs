@@ -58,6 +58,11 @@ macro_rules! word {
             pub fn load_acquire(&self) -> $int {
                 self.0.load(Ordering::Acquire)
             }
+            /// `smp_load_acquire()` by a thread that will change the word: under loom a read-modify-write, for the reason
+            /// and at the price of [`Self::read_once_before_store`].
+            pub fn load_acquire_before_change(&self) -> $int {
+                if sync::FORGETS_LOADS { self.0.fetch_or(0, Ordering::Acquire) } else { self.load_acquire() }
+            }
             /// `smp_store_release()`: nothing before it may be done after it.
             pub fn store_release(&self, value: $int) {
                 self.0.store(value, Ordering::Release);

@@ -214,15 +214,10 @@ pub struct Memory {
 
 impl Memory {
     /// All pages are free, and there is no LDT.
-<<<<<<< HEAD
-    pub const EMPTY: Self =
-        Self { frames: [Frame { used_by: Use::Free, content: SECRET }; MAX_PAGES], ldts: [LdtStruct::DEAD; MAX_LDTS] };
-=======
     pub const EMPTY: Self = Self {
         frames: [Frame::FREE; MAX_PAGES],
         ldts: [LdtStruct::DEAD; MAX_LDTS],
     };
->>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 
     /// The LDT struct at an address, alive or not.
     pub const fn ldt(&self, id: LdtId) -> LdtStruct {

@@ -2,20 +2,13 @@
 
 pub mod fork;
 pub mod memory;
-mod properties;
-<<<<<<< HEAD
 mod step;
-mod variants;
-mod view;
-
-use self::memory::{Image, LdtId, Memory, Mm, Page, Slot, Tables, Translations, MAX_ENTRIES};
-=======
+mod properties;
 mod symmetry;
 mod variants;
 mod view;
 
 use self::memory::{LdtId, Memory, Mm, Page, Slot, Tables, Translations, Image, MAX_SIZE};
->>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// Most CPUs in a state.
@@ -532,28 +525,12 @@ const KINDS: &[StepKind] = &[
     StepKind::new("W1TakeUsrSem", "A thread calls modify_ldt() and takes ldt_usr_sem.", "write_ldt()"),
     StepKind::new("W2ReadOld", "Reads context.ldt.", "write_ldt()"),
     StepKind::new("W3Allocate", "Allocates the struct or one zeroed page of the new LDT.", "alloc_ldt_struct()"),
-    StepKind::new(
-        "OutOfMemory",
-        "An allocation fails: of the LDT, or of a page table.",
-        "alloc_ldt_struct(), get_locked_pte()",
-    ),
+    StepKind::new("OutOfMemory", "An allocation fails: of the LDT, or of a page table.", "alloc_ldt_struct(), get_locked_pte()"),
     StepKind::new("W4CopyAndEdit", "Copies the old entries, or writes the descriptor.", "write_ldt()"),
-    StepKind::new(
-        "PageTableLock",
-        "Takes the page-table lock, with a page table provided, or drops it.",
-        "get_locked_pte()",
-    ),
+    StepKind::new("PageTableLock", "Takes the page-table lock, with a page table provided, or drops it.", "get_locked_pte()"),
     StepKind::new("W5MapEntry", "Sets the page-table entry of one page of the new LDT.", "map_ldt_struct()"),
-    StepKind::new(
-        "W6ShowSlots",
-        "Lets the user-mode page table lead to the slots, if there was no LDT.",
-        "map_ldt_struct_to_user()",
-    ),
-    StepKind::new(
-        "FlushRaiseGeneration",
-        "W7, W12: raises tlb_gen, so that every TLB counts as stale.",
-        "flush_tlb_mm_range()",
-    ),
+    StepKind::new("W6ShowSlots", "Lets the user-mode page table lead to the slots, if there was no LDT.", "map_ldt_struct_to_user()"),
+    StepKind::new("FlushRaiseGeneration", "W7, W12: raises tlb_gen, so that every TLB counts as stale.", "flush_tlb_mm_range()"),
     StepKind::new("FlushSendIpi", "W7, W12: interrupts the CPUs in mm_cpumask.", "flush_tlb_others()"),
     StepKind::new("AllCpusAnswered", "W7, W10, W12: the last CPU has answered.", "smp_call_function_many()"),
     StepKind::new("W8SetSlot", "Stores the slot in the new LDT.", "map_ldt_struct()"),
@@ -572,11 +549,7 @@ const KINDS: &[StepKind] = &[
     StepKind::new("LoadPageTable", "Loads CR3 and loaded_mm.", "switch_mm_irqs_off()"),
     StepKind::new("ReadLdtPointer", "Reads context.ldt once.", "load_mm_ldt()"),
     StepKind::new("LoadLdtr", "Loads LDTR from the struct.", "set_ldt()"),
-    StepKind::new(
-        "LeaveMm",
-        "Leaves the address space: clears the bit in mm_cpumask, or LDTR.",
-        "switch_mm_irqs_off()",
-    ),
+    StepKind::new("LeaveMm", "Leaves the address space: clears the bit in mm_cpumask, or LDTR.", "switch_mm_irqs_off()"),
     StepKind::new("AnswerReload", "Takes the interrupt of W10.", "flush_ldt()"),
     StepKind::new("AnswerFlush", "Takes the interrupt of a TLB flush.", "flush_tlb_func()"),
     StepKind::new("CacheTranslation", "Walks the page table, perhaps speculatively, and keeps the translation.", "TLB"),

@@ -3,13 +3,8 @@
 //! The claims look at the state alone: at what a CPU would read through its registers, at what stands in memory and at
 //! who points where. None of them asks which steps led there.
 
-<<<<<<< HEAD
-use super::memory::{Image, LdtId, Mm, Page, Slot, Translations, Use, MAX_ENTRIES};
-use super::{Cpu, CpuPc, Ipi, Ldt, Pc, State, Task, ThreadId, Work};
-=======
 use super::memory::{Image, LdtId, MAX_SIZE, Mm, PER_PAGE, Page, Slot, Use};
 use super::{Cpu, CpuPc, Ipi, Ldt, Pc, State, Task, Thread, ThreadId, Work};
->>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 use crate::machine::Property;
 
 /// The CPU runs a thread of the process with interrupts on: user code may run before anything else happens.
@@ -70,11 +65,7 @@ fn installed_ldt_alive(_: &Ldt, state: &State) -> bool {
         let exiting = state.threads.iter().any(|thread| thread.pc == Pc::ExitFreeStruct);
         let ldt = state.memory.ldt(ldt);
         let has_pages =
-<<<<<<< HEAD
-            (0..ldt.entries).all(|entry| ldt.pages[entry as usize].is_some_and(|page| state.memory.owned(page)));
-=======
             (0..ldt.size).all(|index| ldt.pages[index as usize].is_some_and(|page| state.memory.owned(page)));
->>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
         ldt.alive && (exiting || has_pages)
     })
 }
@@ -86,8 +77,9 @@ fn no_dangling_pointer(_: &Ldt, state: &State) -> bool {
 }
 
 fn no_leak(_: &Ldt, state: &State) -> bool {
-    let known =
-        |id: LdtId| state.mm.ldt == Some(id) || state.threads.iter().any(|t| t.old == Some(id) || t.new == Some(id));
+    let known = |id: LdtId| {
+        state.mm.ldt == Some(id) || state.threads.iter().any(|t| t.old == Some(id) || t.new == Some(id))
+    };
     let lost_struct = LdtId::ALL.into_iter().any(|id| state.memory.ldt(id).alive && !known(id));
     let lost_page = |page: Page| state.memory.frame(page).used_by == Use::Ldt && !state.memory.owned(page);
     !lost_struct && !Page::ALL.into_iter().any(lost_page)
@@ -113,20 +105,12 @@ fn consistent_descriptor(_: &Ldt, state: &State) -> bool {
 }
 
 fn synchronous(_: &Ldt, state: &State) -> bool {
-<<<<<<< HEAD
-    let announcing = |pc: Pc| matches!(pc, Pc::SendIpi | Pc::WaitIpi);
-    if state.threads.iter().any(|thread| announcing(thread.pc)) {
-        return true;
-    }
-    state.cpus.iter().all(|cpu| !runs_user_code(cpu) || seen_by(state, cpu).is_none_or(|image| image == state.now))
-=======
     // Descriptors are unique, so this thread's call is in effect, and it has not returned.
     let is_announcing = |thread: &Thread| {
         thread.descriptor != 0 && state.now.descriptor(thread.entry) == thread.descriptor
     };
     let sees_now = |cpu: &Cpu| seen_by(state, cpu).is_none_or(|image| image == state.now);
     state.threads.iter().any(is_announcing) || state.cpus.iter().all(|cpu| !runs_user_code(cpu) || sees_now(cpu))
->>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 }
 
 fn ldt_is_what_was_asked_for(_: &Ldt, state: &State) -> bool {
@@ -151,13 +135,9 @@ fn slot_serves_its_ldt(_: &Ldt, state: &State) -> bool {
     let exiting = state.threads.iter().all(|thread| thread.pc.is_exiting());
     let Some(ldt) = state.mm.ldt.map(|id| state.memory.ldt(id)) else { return true };
     let Some(slot) = ldt.slot else { return true };
-<<<<<<< HEAD
-    exiting || !ldt.alive || (0..ldt.entries).all(|entry| state.mm.walk(slot, entry) == ldt.pages[entry as usize])
-=======
     exiting
         || !ldt.alive
         || (0..ldt.size).all(|entry| state.mm.walk(slot, entry) == ldt.pages[entry as usize])
->>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 }
 
 fn foreign_ldtr_is_clear(_: &Ldt, state: &State) -> bool {
@@ -180,7 +160,9 @@ fn page_table_outlives_its_users(_: &Ldt, state: &State) -> bool {
 }
 
 fn locks_are_released(_: &Ldt, state: &State) -> bool {
-    let is = |holder: Option<ThreadId>, inside: fn(Pc) -> bool| holder.is_none_or(|id| inside(state.thread(id).pc));
+    let is = |holder: Option<ThreadId>, inside: fn(Pc) -> bool| {
+        holder.is_none_or(|id| inside(state.thread(id).pc))
+    };
     is(state.usr_sem, |pc| pc != Pc::User && !pc.is_exiting())
         && is(state.lock, |pc| !matches!(pc, Pc::User | Pc::ReadOld | Pc::Release) && !pc.is_exiting())
         && is(state.table_lock, |pc| matches!(pc, Pc::WriteEntry(_) | Pc::UnlockEntry(_)))

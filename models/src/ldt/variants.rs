@@ -4,8 +4,8 @@ use super::memory::Tables;
 use super::{Config, HandlerTest, LazyFlush, MaskBit, OnError, Order, Phase, SlotChoice};
 use crate::machine::{Expect, NO_DEADLOCK, Variant};
 use Phase::{
-    Allocate, Copy, DropLock, Edit, FlushMapped, FlushUnmapped, FreePages, FreeStruct, Interrupt, Map, Publish,
-    ReadOld, Release, SetSlot, Show, TakeLock, Unmap,
+    Allocate, Copy, DropLock, Edit, FlushMapped, FlushUnmapped, FreePages, FreeStruct, Interrupt, Map, Publish, ReadOld,
+    Release, SetSlot, Show, TakeLock, Unmap,
 };
 
 #[rustfmt::skip] // One row per form.
@@ -70,19 +70,6 @@ pub(super) const POSTED: Config =
 /// Values of size parameters for one variant.
 type Sizes = &'static [(&'static str, u8)];
 
-<<<<<<< HEAD
-const fn v(name: &'static str, config: Config, broken: &'static [&'static str], quick: Sizes) -> Variant<Config> {
-    Variant {
-        name,
-        what: "",
-        origin: "",
-        compare_with: "mainline",
-        config,
-        expect: Expect::broken(broken, ""),
-        quick,
-        deep: &[],
-    }
-=======
 /// A kernel thread, so that CPUs become lazy.
 const LAZY: Sizes = &[("kernel_threads", 1)];
 /// The same with one call.
@@ -123,7 +110,6 @@ const fn at(sizes: Sizes, variant: Variant<Config>, expect: Expect) -> Variant<C
 /// Different sizes: what holds at the small size is worth more at a larger one.
 const fn at_both(quick: Sizes, deep: Sizes, variant: Variant<Config>, expect: Expect) -> Variant<Config> {
     Variant { quick, deep, expect, ..variant }
->>>>>>> bc84cf2d2edb632d041aa234a2de0e7ad4dc8556
 }
 
 pub(super) const VARIANTS: &[Variant<Config>] = &[
