@@ -1,5 +1,7 @@
 //! Running a body under loom so that the run cannot lie: executions are counted, outcomes collected, panics caught.
 
+use crate::event::Event;
+use crate::replay::{Rules, replay};
 use crate::scenario::{Bounds, LoomRun};
 use crate::sync::on_loom;
 use std::cell::{Cell, RefCell};
@@ -70,6 +72,22 @@ pub fn explore(bounds: Bounds, body: impl Fn() -> Outcome + Send + Sync + 'stati
         panic: panic.or(broken),
         bounded: bounds.in_words(),
     }
+}
+
+/// Replays every record that loom can make `run` produce within `bounds`. The outcomes are the different orders of the
+/// steps, by their number and a digest; a record that the model does not allow is broken.
+pub fn replay_under_loom<R: Rules>(bounds: Bounds, run: fn() -> Vec<Event>) -> LoomRun {
+    explore(bounds, move || {
+        let events = run();
+        let digest = events.iter().fold(0_u64, |digest, event| {
+            let letters = event.label.bytes().map(u64::from).fold(u64::from(event.actor), |sum, b| sum * 31 + b);
+            digest.rotate_left(5) ^ letters
+        });
+        match replay::<R>(&events) {
+            Ok(replayed) => Outcome { observed: format!("{} steps, {digest:x}", replayed.steps), broken: None },
+            Err(difference) => Outcome { observed: difference.to_string(), broken: Some("replay") },
+        }
+    })
 }
 
 /// Runs `work` and returns the message of its panic, which is not printed.

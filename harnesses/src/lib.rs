@@ -12,12 +12,13 @@
 
 mod event;
 mod explore;
+pub mod replay;
 pub mod scenario;
 pub mod scenarios;
 pub mod sync;
 
 pub use event::{Event, Seen};
-pub use explore::Outcome;
+pub use explore::{Outcome, explore, replay_under_loom};
 
 /// The ports over std.
 #[path = "port"]
@@ -30,6 +31,7 @@ pub mod over_std {
     pub mod primitives;
     pub mod pkeys;
     pub mod recorder;
+    pub mod script;
 }
 
 /// The ports over loom.
@@ -43,6 +45,7 @@ pub mod over_loom {
     pub mod primitives;
     pub mod pkeys;
     pub mod recorder;
+    pub mod script;
 }
 
 /// The ports over shuttle.
@@ -56,4 +59,5 @@ pub mod over_shuttle {
     pub mod primitives;
     pub mod pkeys;
     pub mod recorder;
+    pub mod script;
 }

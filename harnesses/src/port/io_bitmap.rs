@@ -420,6 +420,12 @@ impl Kernel {
         self.note(cpu, "F3ChildRuns", 0);
     }
 
+    /// The same for a task that has to come back from another call first.
+    pub fn fork_from_kernel(&self, cpu: usize, task: usize) {
+        self.return_to_user(cpu, task);
+        self.fork(cpu);
+    }
+
     /// `cpu`, which was idle, runs `task`.
     pub fn switch_to(&self, cpu: usize, task: usize) {
         self.note(cpu, "SwitchTo", task as i64);

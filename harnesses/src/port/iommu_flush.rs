@@ -221,13 +221,17 @@ impl Kernel {
 
     /// C1 to C4: the function. Returns the PASID that it found, and what is still outstanding.
     fn flush_iommu(self: &Arc<Self>, me: u8) -> (u8, Option<JoinHandle<()>>) {
-        let pasid = self.step(me, "C1ReadPasidData", || {
+        let (users, pasid) = self.step(me, "C1ReadPasidData", || {
             if !matches!(self.config.publish, Publish::OnceMarked | Publish::Control) {
                 self.text.read();
                 self.data.read();
             }
-            self.pasid.read_once()
+            (self.users.read_once(), self.pasid.read_once())
         });
+        if users == 0 {
+            self.note(me, "C4Return");
+            return (pasid, None);
+        }
         self.note(me, "C2Submit");
         let mut outstanding = None;
         if self.config.free == Free::AfterSubmit {
@@ -358,7 +362,10 @@ impl Kernel {
     /// D1 to D4: the device walks to the page and keeps the translation. By the thread that rang the doorbell.
     pub fn walk(&self) {
         let walk = self.iommu.lock();
-        let works = || self.device_working.read_once() == 1 && self.pasid_entry.read_once() == 1;
+        let works = || {
+            let may_walk = self.device_working.read_once() == 1 && self.pasid_entry.read_once() == 1;
+            may_walk && self.iotlb.read_once() == 0
+        };
         let on = |yes: &bool| yes.then_some(0);
         if !self.log.step(DEVICE, "D1StartWalk", works, on, || self.seen()) {
             return;
