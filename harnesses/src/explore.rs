@@ -80,8 +80,8 @@ pub fn replay_under_loom<R: Rules>(bounds: Bounds, run: fn() -> Vec<Event>) -> L
     explore(bounds, move || {
         let events = run();
         let digest = events.iter().fold(0_u64, |digest, event| {
-            let letters = event.label.bytes().map(u64::from).fold(u64::from(event.actor), |sum, b| sum * 31 + b);
-            digest.rotate_left(5) ^ letters
+            let letters = event.label.bytes().fold(u64::from(event.actor), |sum, b| sum.rotate_left(7) ^ u64::from(b));
+            digest.wrapping_mul(31) ^ letters
         });
         match replay::<R>(&events) {
             Ok(replayed) => Outcome { observed: format!("{} steps, {digest:x}", replayed.steps), broken: None },

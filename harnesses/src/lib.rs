@@ -28,8 +28,8 @@ pub mod over_std {
     pub mod io_bitmap;
     pub mod iommu_flush;
     pub mod ldt;
-    pub mod primitives;
     pub mod pkeys;
+    pub mod primitives;
     pub mod recorder;
     pub mod script;
 }
@@ -42,8 +42,8 @@ pub mod over_loom {
     pub mod io_bitmap;
     pub mod iommu_flush;
     pub mod ldt;
-    pub mod primitives;
     pub mod pkeys;
+    pub mod primitives;
     pub mod recorder;
     pub mod script;
 }
@@ -56,8 +56,8 @@ pub mod over_shuttle {
     pub mod io_bitmap;
     pub mod iommu_flush;
     pub mod ldt;
-    pub mod primitives;
     pub mod pkeys;
+    pub mod primitives;
     pub mod recorder;
     pub mod script;
 }

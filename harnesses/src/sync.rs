@@ -8,7 +8,7 @@ pub mod on_std {
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::MutexGuard;
     pub(crate) use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering, fence};
-    pub(crate) use std::thread::{JoinHandle, spawn, yield_now};
+    pub(crate) use std::thread::{JoinHandle, spawn};
 
     /// Whether the engine misses interleavings when a thread loads an atomic and then stores to it.
     pub(crate) const FORGETS_LOADS: bool = false;
@@ -35,7 +35,7 @@ pub mod on_loom {
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering, fence};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
-    pub(crate) use loom::thread::{JoinHandle, spawn, yield_now};
+    pub(crate) use loom::thread::{JoinHandle, spawn};
 
     /// loom 0.7.2 forgets other threads' earlier loads of an atomic when a thread loads it and then stores to it
     /// (tokio-rs/loom, issue 166).
@@ -45,11 +45,7 @@ pub mod on_loom {
     ///
     /// # Panics
     /// When `body` does, or when loom finds a data race or hits a limit.
-    pub(crate) fn explore(
-        preemptions: Option<usize>,
-        branches: usize,
-        body: impl Fn() + Send + Sync + 'static,
-    ) {
+    pub(crate) fn explore(preemptions: Option<usize>, branches: usize, body: impl Fn() + Send + Sync + 'static) {
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = preemptions;
         builder.max_branches = branches;
@@ -64,7 +60,7 @@ pub mod on_loom {
 pub mod on_shuttle {
     pub(crate) use shuttle::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering, fence};
     pub(crate) use shuttle::sync::{Mutex, MutexGuard};
-    pub(crate) use shuttle::thread::{JoinHandle, spawn, yield_now};
+    pub(crate) use shuttle::thread::{JoinHandle, spawn};
 
     pub(crate) use super::on_std::UnsafeCell;
 

@@ -197,11 +197,8 @@ proptest! {
 /// The form that holds, for each engine.
 macro_rules! forms {
     ($name:ident, $module:ident, $form:ident) => {
-        const $name: (over_loom::$module::Config, over_std::$module::Config, over_shuttle::$module::Config) = (
-            over_loom::$module::Config::$form,
-            over_std::$module::Config::$form,
-            over_shuttle::$module::Config::$form,
-        );
+        const $name: (over_loom::$module::Config, over_std::$module::Config, over_shuttle::$module::Config) =
+            (over_loom::$module::Config::$form, over_std::$module::Config::$form, over_shuttle::$module::Config::$form);
     };
 }
 forms!(PKEYS, pkeys, POSTED);

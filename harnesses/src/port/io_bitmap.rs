@@ -142,10 +142,8 @@ impl Kernel {
             let tss = Tss { valid: false, permitted: 0, prev_max: 0, last_sequence: 0 };
             Plain::new(tss, "no-data-race: the TSS of a CPU")
         };
-        let slot = |_| Slot {
-            memory: Object::unallocated(NO_USE_AFTER_FREE, NO_RACE_ON_BITMAP),
-            refcount: Byte::new(0),
-        };
+        let slot =
+            |_| Slot { memory: Object::unallocated(NO_USE_AFTER_FREE, NO_RACE_ON_BITMAP), refcount: Byte::new(0) };
         Self {
             config,
             tasks: [task(), task()],
@@ -195,16 +193,17 @@ impl Kernel {
             seen.push((names[2], content.sequence as i64));
             seen.push((names[3], (content.max << 4 | content.permitted).into()));
         }
-        for (tss, names) in self.tss.iter().zip([
-            ["base 0", "copy 0", "last_sequence 0"],
-            ["base 1", "copy 1", "last_sequence 1"],
-        ]) {
+        for (tss, names) in
+            self.tss.iter().zip([["base 0", "copy 0", "last_sequence 0"], ["base 1", "copy 1", "last_sequence 1"]])
+        {
             let tss = tss.read();
             seen.push((names[0], tss.valid.into()));
             seen.push((names[1], (tss.prev_max << 4 | tss.permitted).into()));
             seen.push((names[2], tss.last_sequence as i64));
         }
-        for (task, names) in self.tasks.iter().zip([["bitmap of task 0", "TIF of task 0"], ["bitmap of task 1", "TIF of task 1"]]) {
+        for (task, names) in
+            self.tasks.iter().zip([["bitmap of task 0", "TIF of task 0"], ["bitmap of task 1", "TIF of task 1"]])
+        {
             let task = task.read();
             seen.push((names[0], task.bitmap.into()));
             seen.push((names[1], task.tif.into()));
@@ -212,7 +211,13 @@ impl Kernel {
         seen
     }
 
-    fn step<R>(&self, cpu: usize, label: &'static str, effect: impl FnOnce() -> R, argument: impl FnOnce(&R) -> i64) -> R {
+    fn step<R>(
+        &self,
+        cpu: usize,
+        label: &'static str,
+        effect: impl FnOnce() -> R,
+        argument: impl FnOnce(&R) -> i64,
+    ) -> R {
         self.log.step(cpu as u8, label, effect, |result| Some(argument(result)), || self.seen())
     }
     fn do_step<R>(&self, cpu: usize, label: &'static str, effect: impl FnOnce() -> R) -> R {

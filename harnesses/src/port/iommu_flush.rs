@@ -16,7 +16,8 @@ pub const NO_CALL_INTO_FREED_TEXT: &str =
 /// What breaks when nothing orders the first write to the PASID data, or the free, with a use.
 pub const NO_RACE_ON_PASID_DATA: &str = "no-data-race: the PASID data are set up or freed while a flush uses them";
 /// What breaks when the data that a flush finds are not those that were published.
-pub const PUBLISHED_DATA: &str = "published-data: a flush that finds the function finds the data that were set up for it";
+pub const PUBLISHED_DATA: &str =
+    "published-data: a flush that finds the function finds the data that were set up for it";
 
 /// How the pointer is published and loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,8 @@ pub const NO_FREED_LDT_ACCESS: &str = "no-freed-ldt-access: nothing that a CPU u
 /// What breaks when nothing orders the first write to an LDT, or the free, with a use.
 pub const NO_RACE_ON_LDT: &str = "no-data-race: an LDT is initialised or freed while a CPU reads it";
 /// What breaks when the slot that a CPU uses is taken away.
-pub const LDT_IS_MAPPED: &str = "ldt-is-mapped: what a CPU's LDTR covers is mapped, so that a segment load does not fault";
+pub const LDT_IS_MAPPED: &str =
+    "ldt-is-mapped: what a CPU's LDTR covers is mapped, so that a segment load does not fault";
 
 /// How `context.ldt` is stored and loaded, and what it leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +225,8 @@ impl Mm {
             ("slots visible", self.visible.read_once().into()),
             ("mm_cpumask", self.mm_cpumask.read_once() as i64),
         ];
-        let allocated = |used: &mut dyn Iterator<Item = bool>| used.map(i64::from).enumerate().map(|(n, u)| u << n).sum();
+        let allocated =
+            |used: &mut dyn Iterator<Item = bool>| used.map(i64::from).enumerate().map(|(n, u)| u << n).sum();
         seen.push(("structs", allocated(&mut self.structs.iter().map(|ldt| ldt.memory.is_allocated()))));
         seen.push(("pages", allocated(&mut self.pages.iter().map(|page| page.memory.is_allocated()))));
         let names = [
@@ -241,7 +243,13 @@ impl Mm {
         seen
     }
 
-    fn step<R>(&self, actor: u8, label: &'static str, effect: impl FnOnce() -> R, argument: impl FnOnce(&R) -> i64) -> R {
+    fn step<R>(
+        &self,
+        actor: u8,
+        label: &'static str,
+        effect: impl FnOnce() -> R,
+        argument: impl FnOnce(&R) -> i64,
+    ) -> R {
         self.log.step(actor, label, effect, |result| Some(argument(result)), || self.seen())
     }
     fn do_step<R>(&self, actor: u8, label: &'static str, effect: impl FnOnce() -> R) -> R {
@@ -294,13 +302,18 @@ impl Mm {
     }
 
     fn load_mm_ldt(&self, cpu: usize) {
-        let ldt = self.step(cpu as u8, "ReadLdtPointer", || {
-            let ldt = self.read_context_ldt();
-            if ldt.is_none() {
-                self.load_ldtr(cpu, None);
-            }
-            ldt
-        }, |ldt| number(*ldt));
+        let ldt = self.step(
+            cpu as u8,
+            "ReadLdtPointer",
+            || {
+                let ldt = self.read_context_ldt();
+                if ldt.is_none() {
+                    self.load_ldtr(cpu, None);
+                }
+                ldt
+            },
+            |ldt| number(*ldt),
+        );
         if ldt.is_some() {
             self.do_step(cpu as u8, "LoadLdtr", || self.load_ldtr(cpu, ldt));
         }
@@ -496,7 +509,11 @@ impl Mm {
     /// W5, W6, W8 for a new LDT.
     fn map(&self, actor: u8, new: u8, slot: u8, first: bool) {
         self.change_entry(actor, "W5MapEntry", slot, self.structs[usize::from(new)].page.read_once());
-        self.do_step(actor, "W6ShowSlots", || if first { self.visible.store_release(1) });
+        self.do_step(actor, "W6ShowSlots", || {
+            if first {
+                self.visible.store_release(1)
+            }
+        });
         if self.config.order != Order::SlotAfterPublish {
             self.set_slot(actor, new, slot);
         }

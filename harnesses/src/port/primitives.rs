@@ -18,7 +18,7 @@ use super::sync;
 use super::sync::{Ordering, UnsafeCell};
 use std::fmt::Debug;
 
-pub(crate) use super::sync::{JoinHandle, spawn, yield_now};
+pub(crate) use super::sync::{JoinHandle, spawn};
 
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident, $atomic:ident, $int:ty) => {
@@ -26,7 +26,6 @@ macro_rules! word {
         #[derive(Debug)]
         pub struct $name(sync::$atomic);
 
-        #[expect(dead_code, reason = "every size of word has every primitive")]
         impl $name {
             /// A word with this value.
             pub fn new(value: $int) -> Self {

@@ -26,10 +26,10 @@ fn call(mm: &pkeys::Mm, slot: u8, plan: &[u8]) {
         let key = 1 + choice / 8 % 2;
         // What a call returns is in the record.
         match choice % 8 {
-            0..=2 => drop(me.alloc()),
-            3 | 4 => drop(me.free(key)),
-            5 | 6 => drop(me.get(key)),
-            _ => drop(me.set(key)),
+            0..=2 => _ = me.alloc(),
+            3 | 4 => _ = me.free(key),
+            5 | 6 => _ = me.get(key),
+            _ => _ = me.set(key),
         }
     }
 }
@@ -43,10 +43,14 @@ pub fn ldt(config: ldt::Config, writes: u8, plan: Vec<u8>) -> Vec<Event> {
             let mut here = true;
             for choice in plan {
                 match choice % 4 {
-                    0 if here => drop(mm.use_ldt(1)),
-                    1 | 2 if here => drop(mm.walk(1, choice % 4 - 1)),
+                    0 if here => _ = mm.use_ldt(1),
+                    1 | 2 if here => _ = mm.walk(1, choice % 4 - 1),
                     _ => {
-                        if here { mm.switch_out(1) } else { mm.switch_in(1) }
+                        if here {
+                            mm.switch_out(1)
+                        } else {
+                            mm.switch_in(1)
+                        }
                         here = !here;
                     }
                 }

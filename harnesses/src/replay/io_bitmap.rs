@@ -34,15 +34,16 @@ impl Rules for IoBitmapRules {
             seen.push((names[2], object.sequence.into()));
             seen.push((names[3], byte(object.bitmap)));
         }
-        for (cpu, names) in state.cpus.iter().zip([
-            ["base 0", "copy 0", "last_sequence 0"],
-            ["base 1", "copy 1", "last_sequence 1"],
-        ]) {
+        for (cpu, names) in
+            state.cpus.iter().zip([["base 0", "copy 0", "last_sequence 0"], ["base 1", "copy 1", "last_sequence 1"]])
+        {
             seen.push((names[0], cpu.base.has(Base::TSS).into()));
             seen.push((names[1], byte(cpu.copy)));
             seen.push((names[2], cpu.last_sequence.into()));
         }
-        for (task, names) in state.tasks.iter().zip([["bitmap of task 0", "TIF of task 0"], ["bitmap of task 1", "TIF of task 1"]]) {
+        for (task, names) in
+            state.tasks.iter().zip([["bitmap of task 0", "TIF of task 0"], ["bitmap of task 1", "TIF of task 1"]])
+        {
             seen.push((names[0], task.bitmap.0.into()));
             seen.push((names[1], task.tif().into()));
         }

@@ -122,10 +122,7 @@ fn after_event<R: Rules>(
 }
 
 /// The states and everything that a few steps without a counterpart make of them.
-fn internal_steps<R: Rules>(
-    machine: &R::M,
-    states: Vec<<R::M as Machine>::State>,
-) -> Vec<<R::M as Machine>::State> {
+fn internal_steps<R: Rules>(machine: &R::M, states: Vec<<R::M as Machine>::State>) -> Vec<<R::M as Machine>::State> {
     let mut known: HashSet<_> = states.iter().copied().collect();
     let mut all: Vec<_> = known.iter().copied().collect();
     let mut newest = all.clone();

@@ -170,7 +170,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "WRITE_ONCE() of the pointer; what it leads to is marked too",
         "Does it help to mark what the pointer leads to?",
         Expected::Broken(INSTALLED_SLOT_IS_VALID),
-        &["none", "slot=0 descriptor=0", "slot=0 descriptor=1", "slot=0 descriptor=255", "slot=none descriptor=0", "slot=none descriptor=1", "slot=none descriptor=255"],
+        &[
+            "none",
+            "slot=0 descriptor=0",
+            "slot=0 descriptor=1",
+            "slot=0 descriptor=255",
+            "slot=none descriptor=0",
+            "slot=none descriptor=1",
+            "slot=none descriptor=255",
+        ],
         |bounds| publish(published(Publish::OnceMarked), bounds),
     ),
     scenario(
@@ -178,7 +186,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "smp_store_release(), and a load of the pointer on which nothing depends",
         "Is the store-release enough without a dependency or an acquire in the reader?",
         Expected::Broken(INSTALLED_SLOT_IS_VALID),
-        &["none", "slot=0 descriptor=0", "slot=0 descriptor=1", "slot=0 descriptor=255", "slot=none descriptor=0", "slot=none descriptor=1", "slot=none descriptor=255"],
+        &[
+            "none",
+            "slot=0 descriptor=0",
+            "slot=0 descriptor=1",
+            "slot=0 descriptor=255",
+            "slot=none descriptor=0",
+            "slot=none descriptor=1",
+            "slot=none descriptor=255",
+        ],
         |bounds| publish(published(Publish::ReleaseRelaxedLoad), bounds),
     ),
     scenario(

@@ -11,7 +11,8 @@ use std::sync::LazyLock;
 
 /// All scenarios of all mechanisms.
 pub fn scenarios() -> &'static [Scenario] {
-    static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| [io_bitmap::SCENARIOS, iommu_flush::SCENARIOS, ldt::SCENARIOS, pkeys::SCENARIOS].concat());
+    static ALL: LazyLock<Vec<Scenario>> =
+        LazyLock::new(|| [io_bitmap::SCENARIOS, iommu_flush::SCENARIOS, ldt::SCENARIOS, pkeys::SCENARIOS].concat());
     &ALL
 }
 

@@ -4,18 +4,20 @@
 
 use super::beside;
 use crate::explore::{Outcome, explore};
-use crate::over_loom::primitives::Byte;
 use crate::over_loom::pkeys::{Config, ExecuteOnly, Mm, Thread, Update};
+use crate::over_loom::primitives::Byte;
 use crate::over_loom::recorder::Recorder;
 use crate::scenario::{Bounds, Expected, LoomRun, Scenario};
 use std::sync::Arc;
 
-const NO_LOST_UPDATE: &str = "no-lost-update: after all writers are done, the map is what their calls, in some order, give";
+const NO_LOST_UPDATE: &str =
+    "no-lost-update: after all writers are done, the map is what their calls, in some order, give";
 const NO_DOUBLE_ALLOCATION: &str = "no-double-allocation: a key is not handed out twice without a free in between";
 const NO_TORN_MAP: &str = "no-torn-map: a reader sees a value that the map had at one instant";
 const ANSWER_WAS_TRUE: &str = "answer-was-true: an answer 'allocated' was true at some instant of the call";
 const EXECUTE_ONLY_HIDDEN: &str = "execute-only-hidden: the execute-only key never passes for a key of the user";
-const FORK_COPIES: &str = "fork-copies: a child's map and execute-only key are those that the parent had at one instant";
+const FORK_COPIES: &str =
+    "fork-copies: a child's map and execute-only key are those that the parent had at one instant";
 const NO_DATA_RACE: &str = "no-data-race: the allocation map";
 
 fn mm(config: Config, map: u16) -> Arc<Mm> {
