@@ -18,6 +18,7 @@ pub mod scenarios;
 pub mod sync;
 
 pub use event::{Event, Seen};
+pub use scenarios::scenarios;
 pub use explore::{Outcome, explore, replay_under_loom};
 
 /// The ports over std.
