@@ -16,6 +16,18 @@ test:
 lint:
     cargo fmt --all --check && cargo clippy --workspace --all-targets -- -D warnings
 
+# the ports under loom: what was observed, executions, times; arguments are mechanisms or scenarios
+loom *ARGS:
+    cargo run --release --quiet --package kverdict-harnesses --bin loom -- {{ARGS}}
+
+# the same with more threads and calls (minutes)
+loom-deep *ARGS:
+    cargo run --release --quiet --package kverdict-harnesses --bin loom -- --deep {{ARGS}}
+
+# the ports on real threads for a bounded time
+stress SECONDS="20":
+    cargo run --release --quiet --package kverdict-harnesses --bin stress -- --seconds {{SECONDS}}
+
 # walk through a state space in the browser
 explore TARGET:
     cargo run --release --quiet -- explore {{TARGET}}

@@ -3,7 +3,7 @@
 //! The claims look at the state alone: at what a CPU would read through its registers, at what stands in memory and at
 //! who points where. None of them asks which steps led there.
 
-use super::memory::{Image, LdtId, Mm, Page, Slot, Use, MAX_SIZE, PER_PAGE};
+use super::memory::{Image, LdtId, MAX_SIZE, Mm, PER_PAGE, Page, Slot, Use};
 use super::{Cpu, CpuPc, Ipi, Ldt, Pc, State, Task, Thread, ThreadId, Work};
 use crate::machine::Property;
 
@@ -77,8 +77,9 @@ fn no_dangling_pointer(_: &Ldt, state: &State) -> bool {
 }
 
 fn no_leak(_: &Ldt, state: &State) -> bool {
-    let known =
-        |id: LdtId| state.mm.ldt == Some(id) || state.threads.iter().any(|t| t.old == Some(id) || t.new == Some(id));
+    let known = |id: LdtId| {
+        state.mm.ldt == Some(id) || state.threads.iter().any(|t| t.old == Some(id) || t.new == Some(id))
+    };
     let lost_struct = LdtId::ALL.into_iter().any(|id| state.memory.ldt(id).alive && !known(id));
     let lost_page = |page: Page| state.memory.frame(page).used_by == Use::Ldt && !state.memory.owned(page);
     !lost_struct && !Page::ALL.into_iter().any(lost_page)
@@ -105,8 +106,9 @@ fn consistent_descriptor(_: &Ldt, state: &State) -> bool {
 
 fn synchronous(_: &Ldt, state: &State) -> bool {
     // Descriptors are unique, so this thread's call is in effect, and it has not returned.
-    let is_announcing =
-        |thread: &Thread| thread.descriptor != 0 && state.now.descriptor(thread.entry) == thread.descriptor;
+    let is_announcing = |thread: &Thread| {
+        thread.descriptor != 0 && state.now.descriptor(thread.entry) == thread.descriptor
+    };
     let sees_now = |cpu: &Cpu| seen_by(state, cpu).is_none_or(|image| image == state.now);
     state.threads.iter().any(is_announcing) || state.cpus.iter().all(|cpu| !runs_user_code(cpu) || sees_now(cpu))
 }
@@ -133,7 +135,9 @@ fn slot_serves_its_ldt(_: &Ldt, state: &State) -> bool {
     let exiting = state.threads.iter().all(|thread| thread.pc.is_exiting());
     let Some(ldt) = state.mm.ldt.map(|id| state.memory.ldt(id)) else { return true };
     let Some(slot) = ldt.slot else { return true };
-    exiting || !ldt.alive || (0..ldt.size).all(|entry| state.mm.walk(slot, entry) == ldt.pages[entry as usize])
+    exiting
+        || !ldt.alive
+        || (0..ldt.size).all(|entry| state.mm.walk(slot, entry) == ldt.pages[entry as usize])
 }
 
 fn foreign_ldtr_is_clear(_: &Ldt, state: &State) -> bool {
@@ -156,7 +160,9 @@ fn page_table_outlives_its_users(_: &Ldt, state: &State) -> bool {
 }
 
 fn locks_are_released(_: &Ldt, state: &State) -> bool {
-    let is = |holder: Option<ThreadId>, inside: fn(Pc) -> bool| holder.is_none_or(|id| inside(state.thread(id).pc));
+    let is = |holder: Option<ThreadId>, inside: fn(Pc) -> bool| {
+        holder.is_none_or(|id| inside(state.thread(id).pc))
+    };
     is(state.usr_sem, |pc| pc != Pc::User && !pc.is_exiting())
         && is(state.lock, |pc| !matches!(pc, Pc::User | Pc::ReadOld | Pc::Release) && !pc.is_exiting())
         && is(state.table_lock, |pc| matches!(pc, Pc::WriteEntry(_) | Pc::UnlockEntry(_)))

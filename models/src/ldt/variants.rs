@@ -4,8 +4,8 @@ use super::memory::Tables;
 use super::{Config, HandlerTest, LazyFlush, MaskBit, OnError, Order, Phase, SlotChoice};
 use crate::machine::{Expect, Variant, NO_DEADLOCK};
 use Phase::{
-    Allocate, Copy, DropLock, Edit, FlushMapped, FlushUnmapped, FreePages, FreeStruct, Interrupt, Map, Publish,
-    ReadOld, Release, SetSlot, Show, TakeLock, Unmap,
+    Allocate, Copy, DropLock, Edit, FlushMapped, FlushUnmapped, FreePages, FreeStruct, Interrupt, Map, Publish, ReadOld,
+    Release, SetSlot, Show, TakeLock, Unmap,
 };
 
 #[rustfmt::skip] // One row per form.
