@@ -214,10 +214,7 @@ pub struct Memory {
 
 impl Memory {
     /// All pages are free, and there is no LDT.
-    pub const EMPTY: Self = Self {
-        frames: [Frame::FREE; MAX_PAGES],
-        ldts: [LdtStruct::DEAD; MAX_LDTS],
-    };
+    pub const EMPTY: Self = Self { frames: [Frame::FREE; MAX_PAGES], ldts: [LdtStruct::DEAD; MAX_LDTS] };
 
     /// The LDT struct at an address, alive or not.
     pub const fn ldt(&self, id: LdtId) -> LdtStruct {

@@ -1,14 +1,81 @@
-//! The LDT in a user-visible page-table slot under page table isolation.
+//! The LDT in a user-visible page-table slot under page table isolation, swapped between two slots.
+//!
+//! # Claim
+//! Whatever other threads, the scheduler, interrupts and speculation do, a thread in user mode reads its descriptors in
+//! one LDT that is installed or was the last to be; when `modify_ldt()` has returned it is the new one on every CPU; and
+//! nothing that user code can reach, through a page table or a TLB, leads to a page that is free. The form of December
+//! 2017 does not keep the last part, see the variant `posted`.
+//!
+//! # Source
+//! `arch/x86/kernel/ldt.c` (`write_ldt()`, `map_ldt_struct()`, `install_ldt()`, `flush_ldt()`, `unmap_ldt_struct()`,
+//! `load_mm_ldt()`, `free_ldt_pgtables()`, `destroy_context_ldt()`), f55f0501cbf6 "x86/pti: Put the LDT in its own PGD
+//! if PTI is on" and the form of 2018; `arch/x86/mm/tlb.c` (`switch_mm_irqs_off()`, `flush_tlb_mm_range()`,
+//! `flush_tlb_func()`). Two smaller machines stand beside this one: [`fork`] and [`clear_asid`].
+//!
+//! ```text
+//!   modify_ldt() of a thread              a CPU switches to a thread       a CPU takes the interrupt of W10
+//!   W1  take ldt_usr_sem                  set its bit in mm_cpumask        loaded_mm is this mm?
+//!   W2  old = context.ldt                 read tlb_gen                     read context.ldt
+//!   W3  allocate new, zeroed, slot -1     load the page table, flush       load LDTR
+//!   W4  copy the entries, edit one          if a flush was missed          answer
+//!   W5  map the pages at the other slot   read context.ldt
+//!   W6  show the slots, if the first      load LDTR                        a CPU takes the interrupt of a flush
+//!   W7  flush the slot       (2017)                                        lazy: leave the address space
+//!   W8  new.slot = slot                   to a kernel thread: be lazy      else drop what was asked for, or all
+//!   W9  take context.lock, install        to another process: clear the    answer
+//!   W10 interrupt mm_cpumask and wait       bit, load its page table,
+//!   W11 drop context.lock                   clear LDTR                     at any time
+//!   W12 unmap the old slot, flush (2018)                                   walk the page table and keep the
+//!   W13 free the old pages and struct     exit of the last thread            translation of an entry
+//!   W14 release ldt_usr_sem                 unlink, flush, free
+//! ```
+//! W7 and W12 flush in three steps: raise `tlb_gen`, interrupt, wait. [`Order`] says which parts a form has.
+//!
+//! # Assumptions
+//! - A1: steps are sequentially consistent. The store of W9 is a release, `load_mm_ldt()` reads once, interrupts and
+//!   `tlb_gen` are fully ordered; what happens without the barriers is not asked here.
+//! - A2: an entry of an LDT is one value, written and read at once (8 bytes on 64 bit). The copies of descriptors that
+//!   segment registers keep are not modelled: by design some of them survive a change until they are loaded again.
+//! - A3: kernel and user translations of a slot are one. The kernel flushes both, the user one at the latest on the way
+//!   to user mode. A TLB drops entries only when it must: dropping more only takes away what could go wrong.
+//! - A4: TLB entries survive a switch to another process (PCID) and are flushed when the page table is loaded again, if
+//!   a flush was missed. `behind` is the difference of the two generations; nothing asks for more than 2.
+//! - A5: other address spaces are one task, [`Task::Foreign`]. It never has an LDT.
+//! - A6: user code may run as soon as a thread of the process has a CPU and interrupts are on, also while that thread is
+//!   in a call. A lazy CPU, or one in the middle of a switch, runs kernel code only, which uses no slot: its TLB may hold
+//!   translations to freed pages for a while, as long as it loses them before it runs a thread again.
+//! - A7: a freed page is at once anybody's, with a secret in it; a new LDT may get it, too. Of the free pages that no
+//!   translation leads to, the lowest is handed out: the others differ from it in nothing.
+//! - A8: a failed call gives its number back, so the run may have any number of them as far as `failures` allows. When
+//!   no page is left, allocations fail whatever that says.
+//! - A9: a thread exits only after the last call has begun. An exit before that leaves a process of a smaller size.
+//!   `exit_mmap()` is executed without a CPU: the exiting thread has no user mode left, and its CPU is lazy.
+//! - A10: `read_ldt()` is left out: it takes `ldt_usr_sem` and reads what `ldt-is-what-was-asked-for` speaks of. So are
+//!   Xen, `paravirt_alloc_ldt()`, 32 bit and hotplug.
+//! - A11: unrelated flushes of the address space (`munmap()`) are seen only as what they do to lazy CPUs
+//!   ([`CpuStep::LeaveEarly`]), and only in forms where that matters; elsewhere they would only empty TLBs.
+//! - A12: page-table pages are freed at exit when the flush is over. `page-table-outlives-its-users` says that no CPU
+//!   with interrupts on has the page table loaded then. It does not hold for a CPU that is in the middle of leaving: that
+//!   has cleared its bit in `mm_cpumask`, still has the page table, and the flush of exit does not reach it. The window is
+//!   a few instructions of kernel code in the kernel as well; whether a speculative walk there can do harm is not decided
+//!   here. Paging-structure caches are not modelled.
+//! - A13: flushes of the slots follow one another (`ldt_usr_sem`), so a CPU that is neither lazy nor switching is never
+//!   behind by 2; the case is there because the kernel has it.
+//!
+//! # Bounds
+//! CPUs, threads, foreign tasks, pages, entries, calls and failures, as the parameters say. Two CPUs suffice for one to
+//! use what another replaces. Three calls suffice for a slot, a page and the address of a struct to be used again.
 
+pub mod clear_asid;
 pub mod fork;
 pub mod memory;
-mod step;
 mod properties;
+mod step;
 mod symmetry;
 mod variants;
 mod view;
 
-use self::memory::{LdtId, Memory, Mm, Page, Slot, Tables, Translations, Image, MAX_SIZE};
+use self::memory::{Image, LdtId, Memory, Mm, Page, Slot, Tables, Translations, MAX_SIZE};
 use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// Most CPUs in a state.
@@ -63,7 +130,9 @@ impl CpuSet {
 pub enum Task {
     /// A thread of the process.
     Thread(ThreadId),
-    /// A kernel thread, the idle task or another process.
+    /// A kernel thread or the idle task, which borrows this address space.
+    Borrower,
+    /// Another process, or a kernel thread that borrows from one.
     Foreign,
 }
 
@@ -415,6 +484,12 @@ pub struct Config {
     pub lazy: LazyFlush,
     /// `switch_mm()` compares the new address space with `active_mm`, not with `loaded_mm`.
     pub switch_compares_active: bool,
+    /// `enter_lazy_tlb()` sets `is_lazy`.
+    pub enters_lazy: bool,
+    /// A flush records the generation that it has caught up with.
+    pub records_generation: bool,
+    /// A kernel thread whose CPU leaves the address space keeps its reference to it.
+    pub keeps_reference: bool,
     /// The LDT is freed with the last reference to the address space, not with its last user.
     pub exit_waits: bool,
 }
@@ -525,12 +600,28 @@ const KINDS: &[StepKind] = &[
     StepKind::new("W1TakeUsrSem", "A thread calls modify_ldt() and takes ldt_usr_sem.", "write_ldt()"),
     StepKind::new("W2ReadOld", "Reads context.ldt.", "write_ldt()"),
     StepKind::new("W3Allocate", "Allocates the struct or one zeroed page of the new LDT.", "alloc_ldt_struct()"),
-    StepKind::new("OutOfMemory", "An allocation fails: of the LDT, or of a page table.", "alloc_ldt_struct(), get_locked_pte()"),
+    StepKind::new(
+        "OutOfMemory",
+        "An allocation fails: of the LDT, or of a page table.",
+        "alloc_ldt_struct(), get_locked_pte()",
+    ),
     StepKind::new("W4CopyAndEdit", "Copies the old entries, or writes the descriptor.", "write_ldt()"),
-    StepKind::new("PageTableLock", "Takes the page-table lock, with a page table provided, or drops it.", "get_locked_pte()"),
+    StepKind::new(
+        "PageTableLock",
+        "Takes the page-table lock, with a page table provided, or drops it.",
+        "get_locked_pte()",
+    ),
     StepKind::new("W5MapEntry", "Sets the page-table entry of one page of the new LDT.", "map_ldt_struct()"),
-    StepKind::new("W6ShowSlots", "Lets the user-mode page table lead to the slots, if there was no LDT.", "map_ldt_struct_to_user()"),
-    StepKind::new("FlushRaiseGeneration", "W7, W12: raises tlb_gen, so that every TLB counts as stale.", "flush_tlb_mm_range()"),
+    StepKind::new(
+        "W6ShowSlots",
+        "Lets the user-mode page table lead to the slots, if there was no LDT.",
+        "map_ldt_struct_to_user()",
+    ),
+    StepKind::new(
+        "FlushRaiseGeneration",
+        "W7, W12: raises tlb_gen, so that every TLB counts as stale.",
+        "flush_tlb_mm_range()",
+    ),
     StepKind::new("FlushSendIpi", "W7, W12: interrupts the CPUs in mm_cpumask.", "flush_tlb_others()"),
     StepKind::new("AllCpusAnswered", "W7, W10, W12: the last CPU has answered.", "smp_call_function_many()"),
     StepKind::new("W8SetSlot", "Stores the slot in the new LDT.", "map_ldt_struct()"),
@@ -549,7 +640,11 @@ const KINDS: &[StepKind] = &[
     StepKind::new("LoadPageTable", "Loads CR3 and loaded_mm.", "switch_mm_irqs_off()"),
     StepKind::new("ReadLdtPointer", "Reads context.ldt once.", "load_mm_ldt()"),
     StepKind::new("LoadLdtr", "Loads LDTR from the struct.", "set_ldt()"),
-    StepKind::new("LeaveMm", "Leaves the address space: clears the bit in mm_cpumask, or LDTR.", "switch_mm_irqs_off()"),
+    StepKind::new(
+        "LeaveMm",
+        "Leaves the address space: clears the bit in mm_cpumask, or LDTR.",
+        "switch_mm_irqs_off()",
+    ),
     StepKind::new("AnswerReload", "Takes the interrupt of W10.", "flush_ldt()"),
     StepKind::new("AnswerFlush", "Takes the interrupt of a TLB flush.", "flush_tlb_func()"),
     StepKind::new("CacheTranslation", "Walks the page table, perhaps speculatively, and keeps the translation.", "TLB"),
@@ -808,5 +903,65 @@ impl Machine for Ldt {
 
     fn view(&self, state: &State) -> Vec<Panel> {
         view::view(self, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(config: Config) -> Ldt {
+        Ldt { config, cpus: 2, threads: 2, callers: 1, kernel_threads: 1, pages: 3, entries: 1, writes: 2, failures: 0 }
+    }
+
+    /// Thread 0 goes on with the first thing that it can do, and every CPU answers at once, until the call is over.
+    fn call(machine: &Ldt, mut state: State) -> State {
+        let is_cpus = |step: &Step| matches!(step, Step::Cpu(_, CpuStep::Go(_) | CpuStep::Answer(_)));
+        let is_threads =
+            |step: &Step| matches!(step, Step::Thread(ThreadId::T0, action) if *action != Action::OutOfMemory);
+        let begin = Step::Thread(ThreadId::T0, Action::W1TakeUsrSem { entry: 0 });
+        state = machine.step(&state, begin).expect("a call can begin");
+        while state.threads[0].pc != Pc::User {
+            let mut steps = Vec::new();
+            machine.steps(&state, &mut steps);
+            let next = |wanted: &dyn Fn(&Step) -> bool| {
+                steps.iter().filter(|step| wanted(step)).find_map(|step| machine.step(&state, *step))
+            };
+            state = next(&is_cpus).or_else(|| next(&is_threads)).expect("the call goes on");
+        }
+        state
+    }
+
+    #[test]
+    fn a_second_call_uses_the_other_slot_and_empties_the_first() {
+        let machine = machine(variants::MAINLINE);
+        let once = call(&machine, machine.initial_states()[0]);
+        assert_eq!(once.cpus.map(|cpu| cpu.ldtr.map(|ldtr| ldtr.slot)), [Some(Slot::S0), Some(Slot::S0), None]);
+        let twice = call(&machine, once);
+        assert_eq!(twice.cpus.map(|cpu| cpu.ldtr.map(|ldtr| ldtr.slot)), [Some(Slot::S1), Some(Slot::S1), None]);
+        assert_eq!(twice.mm.entries, Translations::NONE.with(Slot::S1, 0, Some(Page::P1)));
+        assert_eq!(twice.memory.ldts.map(|ldt| ldt.alive), [false, true, false]);
+        assert_eq!(twice.now, Image::NONE.with(0, 2));
+    }
+
+    #[test]
+    fn the_form_of_2017_leaves_the_first_slot_mapped() {
+        let machine = machine(variants::POSTED);
+        let twice = call(&machine, call(&machine, machine.initial_states()[0]));
+        assert_eq!(twice.mm.entries.get(Slot::S0, 0), Some(Page::P0));
+        assert_eq!(twice.memory.frame(Page::P0), memory::Frame::FREE);
+    }
+
+    #[test]
+    fn renaming_cpus_and_threads_changes_nothing() {
+        let machine = Ldt { callers: 2, ..machine(variants::MAINLINE) };
+        let start = machine.initial_states()[0];
+        let by = |id, cpu| {
+            let called = machine.step(&start, Step::Thread(id, Action::W1TakeUsrSem { entry: 0 })).expect("can call");
+            machine.step(&called, Step::Cpu(cpu, CpuStep::SwitchToLazy)).expect("can switch")
+        };
+        assert_ne!(by(ThreadId::T0, 0), by(ThreadId::T1, 1));
+        assert_eq!(machine.canonical(&by(ThreadId::T0, 0)), machine.canonical(&by(ThreadId::T1, 1)));
+        assert_ne!(machine.canonical(&by(ThreadId::T0, 0)), machine.canonical(&by(ThreadId::T0, 1)));
     }
 }
