@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
-use reports::results::{
-    EngineState, MechanismRecord, NotRun, Run, SCHEMA, Shard, Summary, VERSION, VariantRecord, Verdict,
-};
+use reports::results::{EngineState, MechanismRecord, NotRun, Run, SCHEMA, Shard, Summary, VERSION, VariantRecord};
 
 use crate::catalogue::{CATALOGUE, Selection, variant_names};
 use crate::cli::{CheckArgs, Format, SearchArgs};
@@ -22,6 +20,7 @@ use crate::question::{Question, StateSearch};
 use crate::size::SizeRequest;
 use crate::subject::{Plan, Subject};
 use crate::table;
+use crate::weak_memory;
 
 /// Runs the command.
 ///
@@ -62,6 +61,7 @@ fn select(args: &CheckArgs) -> Result<Selected, Failure> {
     let engines = wanted_engines(args);
     let mut known = variant_names();
     known.extend(litmus::names());
+    known.extend(weak_memory::names());
     let selection = Selection::parse(&args.targets, &known)?;
 
     let mut questions = state_searches(args, &engines, &selection)?;
@@ -73,6 +73,9 @@ fn select(args: &CheckArgs) -> Result<Selected, Failure> {
     }
     if engines.contains(&Engine::Enumerate) {
         questions.extend(enumeration::questions());
+    }
+    if engines.contains(&Engine::Loom) {
+        questions.extend(weak_memory::questions());
     }
     if engines.contains(&Engine::Lkmm) {
         match litmus::questions(args.kernel_tree.as_deref())? {

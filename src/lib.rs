@@ -25,6 +25,7 @@ mod show;
 mod size;
 mod subject;
 mod table;
+mod weak_memory;
 
 use std::ffi::OsString;
 use std::io::Write;
