@@ -64,12 +64,6 @@ pub struct PropertyInfo {
 pub struct KindInfo {
     /// Its label.
     pub name: &'static str,
-    /// What such a step does.
-    pub says: &'static str,
-    /// The kernel function or hardware unit modelled.
-    pub source: &'static str,
-    /// File and line at which it is declared.
-    pub stated_at: (&'static str, u32),
     /// Whether the variant, at the size asked for, is meant to take such steps.
     pub used: bool,
 }
@@ -128,8 +122,6 @@ pub trait Subject: Send + Sync {
     fn kinds(&self, size: Size) -> Vec<KindInfo>;
     /// Whether the machine has interchangeable parts.
     fn has_symmetry(&self) -> bool;
-    /// The columns of a timeline.
-    fn lanes(&self, size: Size) -> Vec<String>;
     /// Searches all states with the exact engine.
     ///
     /// # Errors
@@ -146,6 +138,7 @@ pub trait Subject: Send + Sync {
     #[cfg(test)]
     fn audit(&self, size: Size, every: usize) -> Vec<String>;
     /// `mechanism/variant`.
+    #[cfg(test)]
     fn full_name(&self) -> String {
         format!("{}/{}", self.mechanism(), self.name())
     }
@@ -289,20 +282,14 @@ impl<M: Machine> Subject for Bound<M> {
     }
     fn kinds(&self, size: Size) -> Vec<KindInfo> {
         let machine = self.machine(size);
-        let kinds = M::KINDS.iter().enumerate().map(|(index, kind)| KindInfo {
-            name: kind.name,
-            says: kind.says,
-            source: kind.source,
-            stated_at: (kind.stated_at.file(), kind.stated_at.line()),
-            used: machine.kind_is_used(index),
-        });
+        let kinds = M::KINDS
+            .iter()
+            .enumerate()
+            .map(|(index, kind)| KindInfo { name: kind.name, used: machine.kind_is_used(index) });
         kinds.collect()
     }
     fn has_symmetry(&self) -> bool {
         M::HAS_SYMMETRY
-    }
-    fn lanes(&self, size: Size) -> Vec<String> {
-        self.machine(size).lanes()
     }
 
     fn search(&self, size: Size, plan: &Plan) -> Result<Search, String> {

@@ -94,7 +94,7 @@ fn record_results(record: &VariantRecord) -> Vec<SarifResult> {
     let unexpected: Vec<&PropertyRecord> = record.properties.iter().filter(|p| p.verdict != p.expected).collect();
     let about = format!("{} ({})", record.full_name(), record.engine);
     if unexpected.is_empty() {
-        let at = record.properties.first().map_or(location("models/src/lib.rs", 1), |p| stated_at(p));
+        let at = record.properties.first().map_or(location("models/src/lib.rs", 1), stated_at);
         let message = format!("{about}: {}", record.differences.join("; "));
         return vec![result(NOT_AS_EXPECTED, level(record.verdict), &message, at)];
     }

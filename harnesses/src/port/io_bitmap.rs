@@ -540,7 +540,7 @@ impl SharedBitmap {
                 let bits = self.bits.read_once();
                 self.barrier();
                 let after = self.number.read_once();
-                (before == after && before % 2 == 0).then_some((before / 2, bits))
+                (before == after && before.is_multiple_of(2)).then_some((before / 2, bits))
             }
         }
     }

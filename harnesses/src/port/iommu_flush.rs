@@ -296,10 +296,10 @@ impl Kernel {
             self.note(me, "F1ReadLock");
         }
         let tested = self.read_pointer(me);
-        if self.config.section == Section::EndsBeforeCall {
-            if let Some(section) = section.take() {
-                self.rcu.rcu_read_unlock(section);
-            }
+        if self.config.section == Section::EndsBeforeCall
+            && let Some(section) = section.take()
+        {
+            self.rcu.rcu_read_unlock(section);
         }
         self.note(me, "F3TestAndCall");
         let mut result = (None, None);

@@ -141,6 +141,12 @@ pub struct Lock(sync::Mutex<()>);
 #[derive(Debug)]
 pub struct Held<'a>(#[expect(dead_code, reason = "released when dropped")] sync::MutexGuard<'a, ()>);
 
+impl Default for Lock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Lock {
     /// A lock that nobody holds.
     pub fn new() -> Self {
