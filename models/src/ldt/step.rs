@@ -1,9 +1,9 @@
 //! The transitions.
 
-use super::memory::{MAX_SIZE, Page, Slot, Translations};
+use super::memory::{Page, Slot, Translations, MAX_SIZE};
 use super::{
-    Action, Config, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, HandlerTest, Ipi, LazyFlush, Ldt, Ldtr, MAX_CPUS, MaskBit,
-    OnError, Pc, Phase, SlotChoice, State, Step, Task, Thread, ThreadId, Work,
+    Action, Config, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, HandlerTest, Ipi, LazyFlush, Ldt, Ldtr, MaskBit,
+    OnError, Pc, Phase, SlotChoice, State, Step, Task, Thread, ThreadId, Work, MAX_CPUS,
 };
 
 impl State {
@@ -295,7 +295,8 @@ impl Ldt {
                 }
                 c.page_table = true;
                 c.loaded = true;
-                c.pc = if self.config.mask == MaskBit::AfterPageTable { CpuPc::SetMask } else { self.after_page_table() };
+                c.pc =
+                    if self.config.mask == MaskBit::AfterPageTable { CpuPc::SetMask } else { self.after_page_table() };
             }
             (CpuGo::ReadLdt, CpuPc::ReadLdt) => {
                 let ldt = s.mm.ldt;

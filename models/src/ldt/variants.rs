@@ -2,10 +2,10 @@
 
 use super::memory::Tables;
 use super::{Config, HandlerTest, LazyFlush, MaskBit, OnError, Order, Phase, SlotChoice};
-use crate::machine::{Expect, NO_DEADLOCK, Variant};
+use crate::machine::{Expect, Variant, NO_DEADLOCK};
 use Phase::{
-    Allocate, Copy, DropLock, Edit, FlushMapped, FlushUnmapped, FreePages, FreeStruct, Interrupt, Map, Publish, ReadOld,
-    Release, SetSlot, Show, TakeLock, Unmap,
+    Allocate, Copy, DropLock, Edit, FlushMapped, FlushUnmapped, FreePages, FreeStruct, Interrupt, Map, Publish,
+    ReadOld, Release, SetSlot, Show, TakeLock, Unmap,
 };
 
 #[rustfmt::skip] // One row per form.
@@ -98,7 +98,12 @@ const COMMIT_2017: &str = "f55f0501cbf6 \"x86/pti: Put the LDT in its own PGD if
 const PATCH_2018: &str = "\"Unmap PTEs for the slot before freeing LDT pages\", 2018";
 
 /// A variant that differs least from `mainline`.
-const fn versus_mainline(name: &'static str, what: &'static str, origin: &'static str, config: Config) -> Variant<Config> {
+const fn versus_mainline(
+    name: &'static str,
+    what: &'static str,
+    origin: &'static str,
+    config: Config,
+) -> Variant<Config> {
     Variant { name, what, origin, compare_with: "mainline", config, expect: Expect::holds(""), quick: &[], deep: &[] }
 }
 

@@ -1,9 +1,9 @@
 //! Steps and states in words.
 
-use super::memory::{Content, LdtId, LdtStruct, MAX_SIZE, Memory, Mm, PER_PAGE, Page, Slot, Translations, Use};
+use super::memory::{Content, LdtId, LdtStruct, Memory, Mm, Page, Slot, Translations, Use, MAX_SIZE, PER_PAGE};
 use super::{
-    Action, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, Ipi, LazyFlush, Ldt, Ldtr, OnError, Pc, State, Step, Task, Thread,
-    ThreadId, Work,
+    Action, Cpu, CpuGo, CpuPc, CpuSet, CpuStep, Flush, Ipi, LazyFlush, Ldt, Ldtr, OnError, Pc, State, Step, Task,
+    Thread, ThreadId, Work,
 };
 use crate::machine::Panel;
 
@@ -23,7 +23,11 @@ pub(super) fn slot_name(slot: Option<Slot>) -> String {
     slot.map_or("slot -1".to_string(), |slot| format!("slot {}", slot as u8))
 }
 pub(super) fn yes(is: bool) -> &'static str {
-    if is { "yes" } else { "no" }
+    if is {
+        "yes"
+    } else {
+        "no"
+    }
 }
 fn thread_name(id: ThreadId) -> String {
     format!("thread {}", id as u8)
@@ -43,7 +47,11 @@ fn ldtr_text(ldtr: Option<Ldtr>) -> String {
     ldtr.map_or("none".to_string(), |r| format!("slot {}, {}", r.slot as u8, entries_text(r.entries)))
 }
 pub(super) fn entries_text(entries: u8) -> String {
-    if entries == 1 { "1 entry".to_string() } else { format!("{entries} entries") }
+    if entries == 1 {
+        "1 entry".to_string()
+    } else {
+        format!("{entries} entries")
+    }
 }
 
 pub(super) fn describe(m: &Ldt, s: &State, step: Step) -> String {
@@ -64,13 +72,19 @@ fn describe_cpu(m: &Ldt, s: &State, number: u8, step: CpuStep) -> String {
         },
         CpuStep::SwitchToLazy => "switches to a kernel thread, which borrows the page table".to_string(),
         CpuStep::SwitchToOther if cpu.loaded => "begins to switch to another process".to_string(),
-        CpuStep::SwitchToOther => "switches to another process and drops its reference to the address space".to_string(),
+        CpuStep::SwitchToOther => {
+            "switches to another process and drops its reference to the address space".to_string()
+        }
         CpuStep::LeaveEarly => "begins to leave the address space that the kernel thread borrows".to_string(),
         CpuStep::Cache(slot, entry) => {
             format!("walks the page table: {} is {}", entry_name(slot, entry), page_or_none(s.mm.walk(slot, entry)))
         }
         CpuStep::Answer(Ipi::Reload(from)) => {
-            format!("takes the interrupt of {}: {}", thread_name(from), if cpu.loaded { "reload LDTR" } else { "not loaded" })
+            format!(
+                "takes the interrupt of {}: {}",
+                thread_name(from),
+                if cpu.loaded { "reload LDTR" } else { "not loaded" }
+            )
         }
         CpuStep::Answer(Ipi::Flush(from)) => match (cpu.loaded, cpu.lazy, cpu.behind) {
             (false, ..) => format!("takes the flush of {}: the page table is not loaded", thread_name(from)),
@@ -92,7 +106,11 @@ fn flushed_text(s: &State, from: ThreadId) -> String {
     }
 }
 fn pages_text(pages: u8) -> String {
-    if pages == 1 { "1 page".to_string() } else { format!("{pages} pages") }
+    if pages == 1 {
+        "1 page".to_string()
+    } else {
+        format!("{pages} pages")
+    }
 }
 
 fn describe_go(s: &State, cpu: &Cpu, go: CpuGo) -> String {
@@ -102,7 +120,9 @@ fn describe_go(s: &State, cpu: &Cpu, go: CpuGo) -> String {
         }
         (CpuGo::CatchUp | CpuGo::ReadGeneration, _) => "compares generations: the TLB is up to date".to_string(),
         (CpuGo::SetMask, _) => "sets its bit in mm_cpumask".to_string(),
-        (CpuGo::LoadPageTable, CpuPc::LoadPageTable { flush: true }) => "loads the page table and flushes the TLB".to_string(),
+        (CpuGo::LoadPageTable, CpuPc::LoadPageTable { flush: true }) => {
+            "loads the page table and flushes the TLB".to_string()
+        }
         (CpuGo::LoadPageTable, _) => "loads the page table and keeps the TLB".to_string(),
         (CpuGo::ReadLdt, _) => format!("reads context.ldt = {}", ldt_or_null(s.mm.ldt)),
         (CpuGo::LoadLdtr, _) => {
@@ -304,9 +324,8 @@ fn translation_rows(mut panel: Panel, prefix: &str, all: Translations) -> Panel 
 
 /// A page table, as user mode and the kernel see it.
 pub(super) fn page_table_panel(title: &str, mm: &Mm) -> Panel {
-    let panel = Panel::shared(title)
-        .row("seen by user mode", yes(mm.visible))
-        .row("tables", format!("{:#06b}", mm.tables));
+    let panel =
+        Panel::shared(title).row("seen by user mode", yes(mm.visible)).row("tables", format!("{:#06b}", mm.tables));
     translation_rows(panel, "", mm.entries)
 }
 
