@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, Facts, keys};
-use crate::results::{EngineState, Run};
+use crate::results::{EngineState, Run, Verdict};
 
 /// How much a change wants to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,7 +66,8 @@ fn push(found: &mut Vec<Difference>, weight: Weight, about: &str, text: String) 
 
 fn word(facts: &Facts) -> String {
     let expected = if facts.as_expected { "" } else { ", not as expected" };
-    format!("{} ({}{expected})", facts.verdict.word(), facts.extent.words())
+    let extent = if facts.verdict == Verdict::Undecided { "stopped at a limit" } else { facts.extent.words() };
+    format!("{} ({extent}{expected})", facts.verdict.word())
 }
 
 fn compare(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts) {

@@ -18,7 +18,7 @@ impl Report {
         junit.add_test_suite(self.whole());
         for mechanism in &self.run.mechanisms {
             for (engine, records) in self.by_engine() {
-                let mut suite = TestSuite::new(format!("{} {engine}", mechanism.name));
+                let mut suite = TestSuite::new(clean(&format!("{} {engine}", mechanism.name)));
                 for record in records.iter().filter(|record| record.mechanism == mechanism.name) {
                     suite.add_test_case(test_case(record));
                 }

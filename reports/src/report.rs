@@ -65,12 +65,12 @@ impl Report {
 
     /// How many verdicts of each extent: kinds of evidence are never added up.
     fn by_extent(&self) -> String {
-        let given = || self.run.verdicts.iter().filter(|record| record.verdict != Verdict::NotRun);
         let mut parts = Vec::new();
-        for extent in Extent::ALL {
-            let count = given().filter(|record| record.extent == extent).count();
+        for words in EXTENTS {
+            let given = self.run.verdicts.iter().filter(|record| record.verdict != Verdict::NotRun);
+            let count = given.filter(|record| extent(record) == words).count();
             if count > 0 {
-                parts.push(format!("{count} {}", extent.words()));
+                parts.push(format!("{count} {words}"));
             }
         }
         if parts.is_empty() { "no verdicts".to_string() } else { parts.join(", ") }
@@ -137,8 +137,8 @@ impl Report {
     pub(crate) fn sums(&self) -> Vec<Sum> {
         let mut rows = Vec::new();
         for (engine, records) in self.by_engine() {
-            for extent in Extent::ALL {
-                let of: Vec<_> = records.iter().filter(|record| record.extent == extent).collect();
+            for words in EXTENTS {
+                let of: Vec<_> = records.iter().filter(|record| extent(record) == words).collect();
                 if of.is_empty() {
                     continue;
                 }
@@ -147,7 +147,7 @@ impl Report {
                 let seconds: f64 = of.iter().map(|r| r.seconds).sum();
                 rows.push(Sum {
                     engine: engine.clone(),
-                    extent: extent.words(),
+                    extent: words,
                     verdicts: of.len(),
                     as_expected,
                     not: of.len() - as_expected - undecided,
@@ -220,6 +220,15 @@ fn machine(machine: &Machine) -> String {
     let processor = machine.processor.as_deref().unwrap_or("unknown processor");
     let memory = machine.memory_bytes.map_or(String::new(), |bytes| format!(", {} GiB", bytes >> 30));
     format!("{} ({processor}, {} threads{memory})", machine.platform, machine.cpus)
+}
+
+/// How much was looked at, as it is printed: the strongest first.
+const EXTENTS: [&str; 6] = ["proved", "all states", "within a bound", "enumerated", "tested", STOPPED];
+const STOPPED: &str = "stopped at a limit";
+
+/// A search that was stopped has not looked at all that it was meant to.
+fn extent(record: &VariantRecord) -> &'static str {
+    if record.limit.is_some() { STOPPED } else { record.extent.words() }
 }
 
 /// A row of the table of sums.
@@ -299,10 +308,10 @@ pub(crate) fn how_much(record: &VariantRecord) -> String {
     if record.verdict == Verdict::NotRun {
         return "nothing".to_string();
     }
-    let mut parts = vec![record.extent.words().to_string()];
+    let mut parts = vec![extent(record).to_string()];
     parts.extend(Some(record.size.clone()).filter(|size| !size.is_empty()));
     parts.extend(record.bounds.iter().map(|bound| format!("bound: {bound}")));
-    parts.extend(record.limit.iter().map(|limit| format!("stopped: {limit}")));
+    parts.extend(record.limit.iter().cloned());
     parts.join("; ")
 }
 

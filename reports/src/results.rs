@@ -66,9 +66,6 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// Every extent, the strongest first.
-    pub const ALL: [Self; 5] = [Self::Proved, Self::AllStates, Self::WithinABound, Self::Enumerated, Self::Tested];
-
     /// The words that are printed.
     pub fn words(self) -> &'static str {
         match self {

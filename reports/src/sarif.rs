@@ -54,11 +54,11 @@ impl Report {
             .rules(self.rules())
             .build();
         // A run that was stopped, or in which an engine broke down, did not end as it should.
-        let invocation = Invocation::builder()
+        let mut invocation = Invocation::builder()
             .execution_successful(!self.run.interrupted)
-            .command_line(self.run.command.join(" "))
-            .start_time_utc(self.run.started.clone())
+            .command_line(plain(&self.run.command.join(" ")))
             .build();
+        invocation.start_time_utc = Some(self.run.started.clone()).filter(|time| is_date_time(time));
         SarifRun::builder()
             .tool(Tool::builder().driver(driver).build())
             .invocations(vec![invocation])
@@ -118,7 +118,7 @@ fn record_results(record: &VariantRecord) -> Vec<SarifResult> {
 }
 
 fn rule_id(record: &VariantRecord, property: &PropertyRecord) -> String {
-    format!("{}/{}", record.mechanism, property.name)
+    plain(&format!("{}/{}", record.mechanism, property.name))
 }
 
 fn level(verdict: Verdict) -> ResultLevel {
@@ -143,6 +143,13 @@ fn location(file: &str, line: i64) -> Location {
 fn uri(path: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'-' | b'_' | b'~');
     path.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+/// `2026-11-21T12:00:00Z`, as every run writes it; the schema allows nothing that is no time.
+fn is_date_time(text: &str) -> bool {
+    let form = b"0000-00-00T00:00:00Z";
+    let fits = |(c, form): (u8, &u8)| if *form == b'0' { c.is_ascii_digit() } else { c == *form };
+    text.len() == form.len() && text.bytes().zip(form).all(fits)
 }
 
 fn result(rule: &str, level: ResultLevel, message: &str, at: Location) -> SarifResult {

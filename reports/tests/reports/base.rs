@@ -28,7 +28,7 @@ fn nothing_changed_is_nothing() {
 #[test]
 fn verdicts_that_changed_appeared_or_vanished() {
     let found = after(|now| now.verdicts[2].verdict = Verdict::Undecided);
-    only(found, Weight::Loud, "iova/mainline enumerate: was HOLDS (enumerated), is UNDECIDED (enumerated)");
+    only(found, Weight::Loud, "iova/mainline enumerate: was HOLDS (enumerated), is UNDECIDED (stopped at a limit)");
     let found = after(|now| drop(now.verdicts.remove(2)));
     only(found, Weight::Loud, "iova/mainline enumerate: vanished: it was HOLDS (enumerated)");
     let appeared = |now: &mut Run| {

@@ -103,7 +103,7 @@ fn everything_that_a_reviewer_is_owed_is_there() {
         "0123456789abcdef0123456789abcdef01234567",
         "linux x86_64 (Example 3000, 2 threads, 16 GiB)",
         "kverdict check ldt/mainline --engine exact",
-        "stopped: the time was up after 5 s",
+        "stopped at a limit; cpus=2,tasks=1; the time was up after 5 s",
         "step W1Write never happens",
     ];
     for words in owed {
