@@ -2,7 +2,7 @@
 
 use crate::baseline::Baseline;
 use crate::difference::{Difference, Weight, differences};
-use crate::results::{Counterexample, Extent, Machine, NotRun, Part, PropertyRecord, Run, VariantRecord, Verdict};
+use crate::results::{Counterexample, Machine, NotRun, Part, PropertyRecord, Run, VariantRecord, Verdict};
 use serde::Serialize;
 
 /// A run with its comparison. All renderings are methods of it, each in a file of its own.
