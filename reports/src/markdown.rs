@@ -153,12 +153,13 @@ impl Report {
 
     fn mechanism_section(&self, mechanism: &MechanismRecord, detail: Detail) -> String {
         let records: Vec<_> = self.run.verdicts.iter().filter(|r| r.mechanism == mechanism.name).collect();
-        let expected = records.iter().filter(|r| r.as_expected).count();
+        let given = || records.iter().filter(|r| r.verdict != Verdict::NotRun);
+        let expected = given().filter(|r| r.as_expected).count();
         let mut out = format!(
             "\n<details><summary><b>{}</b>: {} ({expected} of {} as expected)</summary>\n\n{}\n\nSource: {}\n\n",
             text(&mechanism.name),
             text(&mechanism.title),
-            records.len(),
+            given().count(),
             text(&mechanism.question),
             text(&mechanism.source)
         );
@@ -284,11 +285,14 @@ fn text(content: &str) -> String {
             // from being called.
             '@' => out.push_str("@\u{200b}"),
             '#' => out.push_str("&#35;\u{200b}"),
+            // Inside a word it is no emphasis.
+            '_' if before.is_ascii_alphanumeric() && next.is_some_and(|n| n.is_ascii_alphanumeric()) => out.push(c),
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '!' | '|' | '&' | '~' | '$' | '"' => {
                 reference(&mut out, c);
             }
             // `http://` would become a link, `:name:` a picture.
-            ':' if next.is_some_and(|next| next == '/' || next.is_ascii_alphanumeric()) => reference(&mut out, c),
+            ':' if next.is_some_and(|next| next == '/' || next.is_ascii_alphabetic()) => reference(&mut out, c),
+            ':' if !before.is_alphanumeric() && next.is_some_and(|n| !n.is_whitespace()) => reference(&mut out, c),
             // `www.` would become a link as well.
             'w' | 'W' if !before.is_alphanumeric() && next.is_some_and(|n| n.eq_ignore_ascii_case(&'w')) => {
                 reference(&mut out, c);
