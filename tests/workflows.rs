@@ -66,21 +66,29 @@ fn recipes() -> Vec<(String, Vec<String>)> {
     found
 }
 
-/// Splits a script into commands: at line ends, pipes, `&&`, `||`, `;` and `$(`, outside quotation marks.
+/// Splits a script into commands: at line ends, pipes, `&&`, `||`, `;` and `$(`, outside quotation marks. What follows
+/// the end of a `$(` belongs to the command around it and stands behind a `true`.
 fn commands(script: &str) -> Vec<Vec<String>> {
+    let lines = script.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let script = lines.collect::<Vec<_>>().join("\n");
     let mut commands = vec![vec![String::new()]];
     let mut quote = None;
+    let mut outside = Vec::new();
     let mut characters = script.chars().peekable();
     while let Some(c) = characters.next() {
         let last = commands.last_mut().expect("there is one");
         match (quote, c) {
             (Some('"') | None, '$') if characters.peek() == Some(&'(') => {
                 characters.next();
-                quote = None;
+                outside.push(quote.take());
                 commands.push(vec![String::new()]);
             }
             (Some(open), c) if c == open => quote = None,
             (None, '"' | '\'') => quote = Some(c),
+            (None, ')') if !outside.is_empty() => {
+                quote = outside.pop().expect("not empty");
+                commands.push(vec!["true".to_string(), String::new()]);
+            }
             (None, '\n' | ';' | '|' | '&' | ')' | '(') => commands.push(vec![String::new()]),
             (None, ' ') => last.push(String::new()),
             (_, c) => last.last_mut().expect("there is one").push(c),
