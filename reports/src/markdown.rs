@@ -18,6 +18,8 @@ const MERMAID_CHARACTERS_MAX: usize = 50_000;
 const URGENT_MAX: usize = 20;
 const TEXT_MAX: usize = 2_000;
 const LISTING_MAX: usize = 20_000;
+/// A longer link would leave no room for what it is a link from.
+const LINK_MAX: usize = 200;
 
 /// How much of a report is shown, where there is less room than it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ impl Report {
         if whole.len() <= limit {
             return whole;
         }
-        let place = link.map_or_else(|| "report.md".to_string(), text);
+        let place = link.map_or_else(|| "report.md".to_string(), |link| text(&shortened(link, LINK_MAX)));
         let note = format!("\nShortened from {} to at most {limit} bytes. All of it: {place}\n", whole.len());
         let room = limit.saturating_sub(note.len());
         for detail in [Detail::Unexpected, Detail::Tables, Detail::Head, Detail::AboveTheFold] {

@@ -84,9 +84,13 @@ fn proxy() -> (String, impl Fn() -> Vec<String>) {
             lines.lock().expect("nobody panics with it").push(line);
         }
     });
-    let its_own =
-        ["://clients2.google.com/", " clients2.google.com:", " accounts.google.com:", " update.googleapis.com:"];
-    let foreign = move |line: &&String| !line.is_empty() && !its_own.iter().any(|host| line.contains(host));
+    // What it asks its makers, whatever the page; the page has no address of theirs, nor any other.
+    let its_own = |line: &str| {
+        let target = line.split(' ').nth(1).unwrap_or("");
+        let host = target.split("://").last().unwrap_or("").split(['/', ':']).next().unwrap_or("");
+        [".google.com", ".googleapis.com", ".gvt1.com"].iter().any(|maker| host.ends_with(maker))
+    };
+    let foreign = move |line: &&String| !line.is_empty() && !its_own(line);
     let requests = move || seen.lock().expect("nobody panics with it").iter().filter(foreign).cloned().collect();
     (address, requests)
 }
