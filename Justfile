@@ -32,6 +32,10 @@ stress SECONDS="20":
 explore TARGET:
     cargo run --release --quiet -- explore {{TARGET}}
 
+# the main job with its report in target/reports; arguments go to `kverdict report`
+report *ARGS:
+    rm -f target/results.json; cargo run --release --quiet -- check --results target/results.json || test -s target/results.json; cargo run --release --quiet -- report target/results.json {{ARGS}}
+
 # states per second and memory per state, beside Stateright and SPIN (minutes)
 bench:
     cargo bench --package kverdict-checker

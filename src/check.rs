@@ -1,7 +1,7 @@
 //! `kverdict check`: asks every selected question, one after the other, and prints what comes out.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
@@ -155,12 +155,14 @@ fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Resu
     let run = Run {
         schema: SCHEMA.to_string(),
         version: VERSION,
+        checksum: String::new(),
         tool: environment::tool(),
         machine: environment::machine(),
         command: command_line(),
         started: humantime::format_rfc3339_seconds(started).to_string(),
         seconds: crate::question::rounded(clock.elapsed()),
         shard: args.shard.map(|(index, of)| Shard { index, of }),
+        parts: Vec::new(),
         interrupted: stop.load(Ordering::Relaxed),
         engines: engine_states(args, &cannot_run),
         mechanisms: mechanism_records(&records),
@@ -225,7 +227,25 @@ fn command_line() -> Vec<String> {
 
 /// Writes a file so that it is there whole or not at all.
 pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failure = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", file.display()));
+    write_together(&[(file.to_path_buf(), bytes)])
+}
+
+/// Writes files so that each is there whole or not at all, and none is touched unless all can be written.
+pub fn write_together(files: &[(PathBuf, &[u8])]) -> Result<(), Failure> {
+    let failure =
+        |file: &Path, error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", file.display()));
+    let mut ready = Vec::new();
+    for (file, bytes) in files {
+        ready.push((file, temporary(file, bytes).map_err(|error| failure(file, error))?));
+    }
+    for (file, temporary) in ready {
+        temporary.persist(file).map_err(|error| failure(file, error.error))?;
+    }
+    Ok(())
+}
+
+/// A file beside `file` with this content.
+fn temporary(file: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -234,9 +254,8 @@ pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut temporary = builder.tempfile_in(folder).map_err(failure)?;
-    temporary.write_all(bytes).map_err(failure)?;
-    temporary.as_file().sync_all().map_err(failure)?;
-    temporary.persist(file).map_err(|error| failure(error.error))?;
-    Ok(())
+    let mut temporary = builder.tempfile_in(folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    Ok(temporary)
 }

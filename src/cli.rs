@@ -217,6 +217,15 @@ pub struct ReportArgs {
     /// The results are of a selection: what they lack has not vanished.
     #[arg(long)]
     pub partial: bool,
+    /// Bytes of summary.md, the Markdown for a job summary; a longer report is shortened and says so.
+    #[arg(long, value_name = "BYTES", default_value = "1048576", value_parser = limit)]
+    pub summary_limit: usize,
+    /// Bytes of comment.md, the Markdown for a comment on a pull request.
+    #[arg(long, value_name = "BYTES", default_value = "65536", value_parser = limit)]
+    pub comment_limit: usize,
+    /// Where all of a shortened report is to be found.
+    #[arg(long, value_name = "URL")]
+    pub link: Option<String>,
     /// Write the baseline from these results instead of a report.
     #[arg(long)]
     pub update_baseline: bool,
@@ -238,6 +247,11 @@ fn gigabytes(text: &str) -> Result<u64, String> {
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below 2^63")]
     Ok((number * 1e9) as u64)
+}
+
+/// Bytes of a shortened report: below a thousand there is no room for the note that it is shortened.
+fn limit(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|bytes| *bytes >= 1_000).ok_or("a number of bytes, at least 1000".to_string())
 }
 
 fn shard(text: &str) -> Result<(u32, u32), String> {

@@ -109,6 +109,7 @@ impl StateSearch {
         let kinds = self.subject.kinds(self.size);
         let counts = kinds.iter().zip(taken).map(|(kind, taken)| StepCount {
             kind: kind.name.to_string(),
+            stated_at: format!("{}:{}", kind.stated_at.0, kind.stated_at.1),
             taken: *taken,
             meant_to_happen: kind.used,
         });
@@ -128,6 +129,7 @@ pub fn blank_record(question: &dyn Question, extent: Extent) -> VariantRecord {
         size: String::new(),
         extent,
         bounds: Vec::new(),
+        assumptions: Vec::new(),
         verdict: Verdict::Undecided,
         expected: Verdict::Holds,
         expected_because: String::new(),

@@ -8,7 +8,7 @@ use reports::merge::merge;
 use reports::report::Report;
 use reports::results::Run;
 
-use crate::check::write_whole;
+use crate::check::{write_together, write_whole};
 use crate::cli::ReportArgs;
 use crate::failure::{Failure, Status};
 
@@ -32,16 +32,19 @@ pub fn run(args: &ReportArgs) -> Result<Status, Failure> {
     std::fs::create_dir_all(&args.out)
         .map_err(|error| Failure::usage(format!("cannot make {}: {error}", args.out.display())))?;
     // Everything is rendered before anything is written: a report is there whole or not at all.
+    let link = args.link.as_deref();
     let files = [
         ("report.md", report.to_markdown()),
+        ("summary.md", report.to_markdown_within(args.summary_limit, link)),
+        ("comment.md", report.to_markdown_within(args.comment_limit, link)),
         ("report.html", report.to_html()),
         ("report.junit.xml", report.to_junit()),
         ("report.sarif", report.to_sarif()),
         ("report.json", report.to_json()),
     ];
-    for (name, text) in &files {
-        write_whole(&args.out.join(name), text.as_bytes())?;
-    }
+    let placed: Vec<(PathBuf, &[u8])> =
+        files.iter().map(|(name, text)| (args.out.join(name), text.as_bytes())).collect();
+    write_together(&placed)?;
     for line in std::iter::once(report.headline()).chain(report.urgent()) {
         say(&line)?;
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::results::{Extent, ReadError, Run, Verdict};
+use crate::results::{Extent, ReadError, Run, VariantRecord, Verdict};
 
 /// The name that every baseline carries.
 pub const SCHEMA: &str = "kverdict-baseline";
@@ -24,7 +24,8 @@ pub struct Baseline {
     pub version: u32,
     /// For each mechanism, its assumptions.
     pub assumptions: BTreeMap<String, Vec<String>>,
-    /// For each `mechanism/variant engine`, the facts.
+    /// For each `mechanism/variant engine`, the facts; ` at SIZE` is added where an engine was asked at
+    /// several sizes.
     pub verdicts: BTreeMap<String, Facts>,
 }
 
@@ -42,6 +43,8 @@ pub struct Facts {
     pub size: String,
     /// Bounds in words.
     pub bounds: Vec<String>,
+    /// What this verdict alone assumes.
+    pub assumptions: Vec<String>,
     /// For each property and witness, its verdict and the length of the shortest run that shows it.
     pub properties: BTreeMap<String, String>,
     /// Numbers by name.
@@ -54,8 +57,9 @@ impl Baseline {
     /// The facts of a run. Verdicts that were not run are not among them.
     pub fn of(run: &Run) -> Self {
         let assumptions = run.mechanisms.iter().map(|m| (m.name.clone(), m.assumptions.clone())).collect();
-        let ran = run.verdicts.iter().filter(|record| record.verdict != Verdict::NotRun);
-        let verdicts = ran.map(|record| {
+        let named = keys(run).into_iter().zip(&run.verdicts);
+        let ran = named.filter(|(_, record)| record.verdict != Verdict::NotRun);
+        let verdicts = ran.map(|(name, record)| {
             let properties = record.properties.iter().map(|p| {
                 let steps = p.steps.map_or(String::new(), |steps| format!(" in {steps}"));
                 (p.name.clone(), format!("{}{steps}", p.verdict.word()))
@@ -66,11 +70,12 @@ impl Baseline {
                 extent: record.extent,
                 size: record.size.clone(),
                 bounds: record.bounds.clone(),
+                assumptions: record.assumptions.clone(),
                 properties: properties.collect(),
                 counts: record.counts.iter().map(|count| (count.name.clone(), count.value)).collect(),
                 seconds: coarse(record.seconds),
             };
-            (format!("{} {}", record.full_name(), record.engine), facts)
+            (name, facts)
         });
         Self { schema: SCHEMA.to_string(), version: VERSION, assumptions, verdicts: verdicts.collect() }
     }
@@ -110,6 +115,20 @@ impl Baseline {
         }
         self
     }
+}
+
+/// The name of each record among the facts, in the order of the records.
+pub(crate) fn keys(run: &Run) -> Vec<String> {
+    let short = |record: &VariantRecord| format!("{} {}", record.full_name(), record.engine);
+    let mut asked: BTreeMap<String, usize> = BTreeMap::new();
+    for record in &run.verdicts {
+        *asked.entry(short(record)).or_default() += 1;
+    }
+    let name = |record: &VariantRecord| match short(record) {
+        name if asked[&name] > 1 => format!("{name} at {}", record.size),
+        name => name,
+    };
+    run.verdicts.iter().map(name).collect()
 }
 
 /// Tenths of a second below ten seconds, whole seconds above.

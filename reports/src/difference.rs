@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{Baseline, Facts};
+use crate::baseline::{Baseline, Facts, keys};
+use crate::results::{EngineState, Run, Verdict};
 
 /// How much a change wants to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,11 +27,11 @@ pub struct Difference {
     pub text: String,
 }
 
-/// Whatever changed from `base` to `now`, the loud changes first, otherwise in the order of names.
+/// Whatever changed from `base` to `run`, the loud changes first, otherwise in the order of names.
 ///
-/// Only mechanisms of which `now` has any verdict are compared for vanished ones if `partial` is true: a run
-/// of a selection has not dropped what it did not select.
-pub fn differences(base: &Baseline, now: &Baseline, partial: bool) -> Vec<Difference> {
+/// If `partial` is true, nothing has vanished: a run of a selection has not dropped what it did not select.
+pub fn differences(base: &Baseline, run: &Run, partial: bool) -> Vec<Difference> {
+    let now = Baseline::of(run);
     let mut found = Vec::new();
     for (name, facts) in &now.verdicts {
         match base.verdicts.get(name) {
@@ -39,13 +40,24 @@ pub fn differences(base: &Baseline, now: &Baseline, partial: bool) -> Vec<Differ
         }
     }
     if !partial {
+        let all = keys(run);
         for (name, before) in base.verdicts.iter().filter(|(name, _)| !now.verdicts.contains_key(*name)) {
-            push(&mut found, Weight::Loud, name, format!("vanished: it was {}", word(before)));
+            let why = why_not_run(run, &all, name).map_or(String::new(), |why| format!("; not run now: {why}"));
+            push(&mut found, Weight::Loud, name, format!("vanished: it was {}{why}", word(before)));
         }
     }
-    compare_assumptions(&mut found, base, now);
+    compare_assumptions(&mut found, base, &now);
     found.sort_by(|a, b| (a.weight, &a.about).cmp(&(b.weight, &b.about)));
     found
+}
+
+/// Why a verdict of the base was not given this time, if the run says so.
+fn why_not_run(run: &Run, all: &[String], name: &str) -> Option<String> {
+    let record = all.iter().zip(&run.verdicts).find(|(other, _)| *other == name).map(|(_, record)| record);
+    let of_record = record.and_then(|record| record.not_run.as_ref());
+    let engine = |state: &&EngineState| name.split(' ').nth(1) == Some(state.name.as_str());
+    let of_engine = || run.engines.iter().find(engine)?.not_run.as_ref();
+    of_record.or_else(of_engine).map(|why| why.reason.clone())
 }
 
 fn push(found: &mut Vec<Difference>, weight: Weight, about: &str, text: String) {
@@ -54,7 +66,8 @@ fn push(found: &mut Vec<Difference>, weight: Weight, about: &str, text: String) 
 
 fn word(facts: &Facts) -> String {
     let expected = if facts.as_expected { "" } else { ", not as expected" };
-    format!("{} ({}{expected})", facts.verdict.word(), facts.extent.words())
+    let extent = if facts.verdict == Verdict::Undecided { "stopped at a limit" } else { facts.extent.words() };
+    format!("{} ({extent}{expected})", facts.verdict.word())
 }
 
 fn compare(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts) {
@@ -70,6 +83,9 @@ fn compare(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts)
     for bound in now.bounds.iter().filter(|bound| !before.bounds.contains(bound)) {
         loud(format!("new bound: {bound}"));
     }
+    for added in now.assumptions.iter().filter(|a| !before.assumptions.contains(a)) {
+        loud(format!("new assumption: {added}"));
+    }
     for (property, was) in &before.properties {
         match now.properties.get(property) {
             None => loud(format!("{property} vanished: it was {was}")),
@@ -80,6 +96,9 @@ fn compare(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts)
     let mut quiet = |text: String| push(found, Weight::Quiet, name, text);
     for bound in before.bounds.iter().filter(|bound| !now.bounds.contains(bound)) {
         quiet(format!("bound gone: {bound}"));
+    }
+    for dropped in before.assumptions.iter().filter(|a| !now.assumptions.contains(a)) {
+        quiet(format!("assumption gone: {dropped}"));
     }
     for (property, is) in &now.properties {
         match before.properties.get(property) {
@@ -101,6 +120,9 @@ fn compare_work(quiet: &mut impl FnMut(String), before: &Facts, now: &Facts) {
             Some(_) => {}
             None => quiet(format!("{count} is no longer counted")),
         }
+    }
+    for (count, is) in now.counts.iter().filter(|(count, _)| !before.counts.contains_key(*count)) {
+        quiet(format!("{count} is counted now: {is}"));
     }
     if now.seconds > before.seconds * 1.5 && now.seconds > before.seconds + 0.5 {
         quiet(format!("time grew: {} s before, {} s now", before.seconds, now.seconds));

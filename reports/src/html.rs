@@ -4,12 +4,15 @@ use minijinja::{Environment, context};
 use serde::Serialize;
 
 use crate::report::{
-    PropertyRow, Report, findings, how_much, listing, property_rows, shortened, telling_counterexample,
+    PropertyRow, Report, counts, findings, how_much, listing, printable, property_rows, shortened,
+    telling_counterexample,
 };
-use crate::results::{Counterexample, MechanismRecord, VariantRecord};
+use crate::results::{Counterexample, MechanismRecord, VariantRecord, Verdict};
 
 const TEMPLATE: &str = include_str!("../templates/report.html");
 const LISTING_MAX: usize = 100_000;
+/// Runs of more steps than this are shown as text: a drawing of thousands of boxes shows nobody anything.
+const PICTURE_STEPS_MAX: usize = 200;
 
 #[derive(Serialize)]
 struct MechanismPage<'a> {
@@ -36,7 +39,8 @@ struct VariantPage<'a> {
     finding: String,
     extent: String,
     bounds: &'a [String],
-    counts: Vec<String>,
+    assumptions: &'a [String],
+    counts: String,
     seconds: f64,
     reproduce: &'a str,
     /// An SVG drawing, made by this program and escaped there.
@@ -58,10 +62,11 @@ impl Report {
             sums => self.sums(),
             not_run => self.not_run(),
             provenance => self.provenance(),
+            parts => self.parts(),
             against,
             mechanisms,
         };
-        template.render(page).expect("the template fits its data")
+        printable(&template.render(page).expect("the template fits its data"))
     }
 
     fn mechanism_page<'a>(&'a self, mechanism: &'a MechanismRecord) -> MechanismPage<'a> {
@@ -82,7 +87,9 @@ impl Report {
 
 fn variant_page(record: &VariantRecord) -> VariantPage<'_> {
     let (picture, text) = match telling_counterexample(record) {
-        Some((_, Counterexample::Timeline(timeline))) => (Some(timeline.to_svg()), None),
+        Some((_, Counterexample::Timeline(timeline))) if timeline.steps.len() <= PICTURE_STEPS_MAX => {
+            (Some(timeline.to_svg()), None)
+        }
         Some((_, other)) => (None, Some(shortened(&listing(other), LISTING_MAX))),
         None => (None, None),
     };
@@ -94,11 +101,12 @@ fn variant_page(record: &VariantRecord) -> VariantPage<'_> {
         verdict: record.verdict.word(),
         expected: record.expected.word(),
         because: &record.expected_because,
-        as_expected: record.as_expected,
+        as_expected: record.as_expected || record.verdict == Verdict::NotRun,
         finding: findings(record),
         extent: how_much(record),
         bounds: &record.bounds,
-        counts: record.counts.iter().map(|count| format!("{} {}", count.value, count.name)).collect(),
+        assumptions: &record.assumptions,
+        counts: counts(record),
         seconds: record.seconds,
         reproduce: &record.reproduce,
         picture,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use quick_junit::{NonSuccessKind, Property, Report as JUnit, TestCase, TestCaseStatus, TestSuite, XmlString};
+use quick_junit::{NonSuccessKind, Report as JUnit, TestCase, TestCaseStatus, TestSuite, XmlString};
 
-use crate::report::{Report, listing, shortened};
+use crate::report::{Report, counts, how_much, listing, printable, shortened};
 use crate::results::{VariantRecord, Verdict};
 
 const TEXT_MAX: usize = 20_000;
@@ -13,12 +13,12 @@ impl Report {
     /// The report as JUnit XML. The first suite is about the whole run and its base, so that an urgent
     /// message stands in the first lines.
     pub fn to_junit(&self) -> String {
-        let mut junit = JUnit::new(format!("kverdict: {}", self.headline()));
+        let mut junit = JUnit::new(clean(&format!("kverdict: {}", self.headline_and_urgent())));
         junit.set_time(seconds(self.run.seconds));
         junit.add_test_suite(self.whole());
         for mechanism in &self.run.mechanisms {
             for (engine, records) in self.by_engine() {
-                let mut suite = TestSuite::new(format!("{} {engine}", mechanism.name));
+                let mut suite = TestSuite::new(clean(&format!("{} {engine}", mechanism.name)));
                 for record in records.iter().filter(|record| record.mechanism == mechanism.name) {
                     suite.add_test_case(test_case(record));
                 }
@@ -28,7 +28,12 @@ impl Report {
             }
         }
         junit.add_test_suite(self.not_run_suite());
-        junit.to_string().expect("the writer writes to memory")
+        let text = junit.to_string().expect("the writer writes to memory");
+        // The root element has no such attribute in Jenkins' schema.
+        match text.split_once("<testsuites").and_then(|(start, rest)| Some((start, rest.split_once('>')?))) {
+            Some((start, (root, rest))) => format!("{start}<testsuites{}>{rest}", without_skipped(root)),
+            None => text,
+        }
     }
 
     /// One case: nothing urgent.
@@ -43,7 +48,8 @@ impl Report {
         let mut case = TestCase::new("nothing is worse than expected or than the base", status);
         case.set_classname("kverdict");
         suite.add_test_case(case);
-        suite.add_property(Property::new("provenance", clean(&self.provenance())));
+        let lines: Vec<String> = std::iter::once(self.provenance()).chain(self.parts()).collect();
+        suite.set_system_out(clean(&lines.join("\n")));
         suite
     }
 
@@ -74,10 +80,13 @@ fn test_case(record: &VariantRecord) -> TestCase {
     let mut case = TestCase::new(clean(&record.variant), status);
     case.set_classname(clean(&format!("{}.{}", record.mechanism, record.engine)));
     case.set_time(seconds(record.seconds));
-    case.add_property(Property::new("verdict", record.verdict.word()));
-    case.add_property(Property::new("extent", record.extent.words()));
-    case.add_property(Property::new("size", clean(&record.size)));
-    case.add_property(Property::new("reproduce", clean(&record.reproduce)));
+    case.set_system_out(clean(&format!(
+        "{}; {}; {}\nreproduce: {}",
+        record.verdict.word(),
+        how_much(record),
+        counts(record),
+        record.reproduce
+    )));
     case
 }
 
@@ -87,8 +96,15 @@ fn counterexample(record: &VariantRecord) -> String {
     unexpected.filter_map(|p| p.counterexample.as_ref()).next().map_or_else(|| record.reproduce.clone(), listing)
 }
 
+/// The attributes without `skipped`. A quotation mark in a value is written as a reference.
+fn without_skipped(attributes: &str) -> String {
+    let Some((start, rest)) = attributes.split_once(" skipped=\"") else { return attributes.to_string() };
+    let (_, end) = rest.split_once('"').expect("the writer closes its attributes");
+    format!("{start}{end}")
+}
+
 fn clean(text: &str) -> XmlString {
-    XmlString::new(shortened(text, TEXT_MAX))
+    XmlString::new(printable(&shortened(text, TEXT_MAX)))
 }
 
 fn seconds(seconds: f64) -> Duration {

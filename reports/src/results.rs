@@ -1,9 +1,14 @@
 //! What a run of kverdict found, as one JSON document.
 //!
 //! The document is versioned by [`SCHEMA`] and [`VERSION`]; `docs/results-schema.md` describes every field.
-//! A reader refuses a document of another schema or version instead of guessing.
+//! A reader refuses a document of another schema or version instead of guessing, and one that was changed
+//! since it was written: the document carries a checksum, and its parts must fit together.
+
+use std::collections::HashSet;
+use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::timeline::Timeline;
 
@@ -81,6 +86,9 @@ pub struct Run {
     pub schema: String,
     /// Always [`VERSION`].
     pub version: u32,
+    /// SHA-256 of the document without white space and with this field empty. Only a written document has
+    /// one: [`Run::to_json`] fills it in, [`Run::from_json`] checks it and empties it again.
+    pub checksum: String,
     /// What ran.
     pub tool: Tool,
     /// Where it ran.
@@ -93,6 +101,8 @@ pub struct Run {
     pub seconds: f64,
     /// Which part of the selection this is; `None` if it is all of it.
     pub shard: Option<Shard>,
+    /// The runs that were merged into this one; empty if it is a single run.
+    pub parts: Vec<Part>,
     /// Whether the run was stopped by Ctrl-C before its end.
     pub interrupted: bool,
     /// The engines that were asked for, with versions, and why one did not run.
@@ -141,6 +151,22 @@ pub struct Shard {
     pub index: u32,
     /// How many shards there are.
     pub of: u32,
+}
+
+/// A run that was merged with others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The results file.
+    pub file: String,
+    /// Where it was made.
+    pub machine: Machine,
+    /// The command line.
+    pub command: Vec<String>,
+    /// Start of the run, UTC, RFC 3339.
+    pub started: String,
+    /// Wall time of the run.
+    pub seconds: f64,
 }
 
 /// An engine that was asked for.
@@ -201,6 +227,9 @@ pub struct VariantRecord {
     pub extent: Extent,
     /// Every bound on what was looked at, in words; empty if there was none.
     pub bounds: Vec<String>,
+    /// What this verdict alone assumes, beside the assumptions of its mechanism: for a proof, the list that
+    /// was generated from its source.
+    pub assumptions: Vec<String>,
     /// BROKEN if a property is broken, else UNDECIDED if one is undecided, else HOLDS.
     pub verdict: Verdict,
     /// The expected verdict of the variant.
@@ -272,6 +301,8 @@ pub struct Count {
 pub struct StepCount {
     /// The label of the kind.
     pub kind: String,
+    /// File and line at which the kind is declared.
+    pub stated_at: String,
     /// Transitions of this kind.
     pub taken: u64,
     /// Whether the variant, at this size, is meant to take such steps.
@@ -370,6 +401,10 @@ pub enum ReadError {
     OtherSchema(String),
     /// A document of another version.
     OtherVersion(u64),
+    /// It was changed after it had been written.
+    Changed,
+    /// Its parts contradict each other; says which.
+    Inconsistent(String),
 }
 
 impl std::fmt::Display for ReadError {
@@ -381,6 +416,10 @@ impl std::fmt::Display for ReadError {
                 let age = if *found > u64::from(VERSION) { "newer" } else { "older" };
                 write!(f, "results version {found} is {age} than this program reads ({VERSION}); make it again")
             }
+            Self::Changed => {
+                write!(f, "damaged: its content does not fit its checksum, so it was changed after it was written")
+            }
+            Self::Inconsistent(what) => write!(f, "damaged: {what}"),
         }
     }
 }
@@ -388,9 +427,10 @@ impl std::fmt::Display for ReadError {
 impl std::error::Error for ReadError {}
 
 impl Run {
-    /// The document as JSON, indented, with a newline at its end.
+    /// The document as JSON, indented, with its checksum, and with a newline at its end.
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("plain data always serializes");
+        let whole = Self { checksum: self.digest(), ..self.clone() };
+        let mut text = serde_json::to_string_pretty(&whole).expect("plain data always serializes");
         text.push('\n');
         text
     }
@@ -398,7 +438,7 @@ impl Run {
     /// Reads a document.
     ///
     /// # Errors
-    /// The text is damaged, is something else, or is of another version.
+    /// The text is damaged, is something else, is of another version, or was changed.
     pub fn from_json(text: &str) -> Result<Self, ReadError> {
         #[derive(Deserialize)]
         struct Head {
@@ -414,6 +454,70 @@ impl Run {
             Some(version) if version == u64::from(VERSION) => {}
             other => return Err(ReadError::OtherVersion(other.unwrap_or(0))),
         }
-        serde_json::from_str(text).map_err(ReadError::Damaged)
+        let mut run: Self = serde_json::from_str(text).map_err(ReadError::Damaged)?;
+        let checksum = std::mem::take(&mut run.checksum);
+        if checksum != run.digest() {
+            return Err(ReadError::Changed);
+        }
+        run.consistent().map_err(ReadError::Inconsistent)?;
+        Ok(run)
+    }
+
+    /// SHA-256 of the document without white space and with an empty checksum.
+    fn digest(&self) -> String {
+        let bare;
+        let subject = if self.checksum.is_empty() {
+            self
+        } else {
+            bare = Self { checksum: String::new(), ..self.clone() };
+            &bare
+        };
+        let bytes = serde_json::to_vec(subject).expect("plain data always serializes");
+        let mut text = String::from("sha256:");
+        for byte in Sha256::digest(bytes) {
+            write!(text, "{byte:02x}").expect("writing to a string");
+        }
+        text
+    }
+
+    /// What a rendering relies on: nothing is listed twice, nothing would be left out, sums are the sums.
+    fn consistent(&self) -> Result<(), String> {
+        let mut seen = HashSet::new();
+        for record in &self.verdicts {
+            let about = format!("{} ({})", record.full_name(), record.engine);
+            if !seen.insert((&record.mechanism, &record.variant, &record.engine, &record.size)) {
+                return Err(format!("{about} is there twice at one size"));
+            }
+            if !self.mechanisms.iter().any(|m| m.name == record.mechanism) {
+                return Err(format!("{about} is of a mechanism that is not described"));
+            }
+            record.consistent().map_err(|what| format!("{about}: {what}"))?;
+        }
+        if self.summary != Summary::of(&self.verdicts) {
+            return Err("the summary is not the sum of the verdicts".to_string());
+        }
+        match self.shard {
+            Some(Shard { index, of }) if !(1..=of).contains(&index) => Err(format!("there is no part {index}/{of}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl VariantRecord {
+    fn consistent(&self) -> Result<(), String> {
+        if (self.verdict == Verdict::NotRun) != self.not_run.is_some() {
+            return Err("NOT RUN and a reason belong together".to_string());
+        }
+        if self.verdict != Verdict::NotRun && self.as_expected != self.differences.is_empty() {
+            return Err("as expected and without differences belong together".to_string());
+        }
+        for property in &self.properties {
+            if let Some(Counterexample::Timeline(timeline)) = &property.counterexample
+                && let Some(event) = timeline.steps.iter().find(|event| event.lane >= timeline.lanes.len())
+            {
+                return Err(format!("step {} of {} is in no lane", event.kind, property.name));
+            }
+        }
+        Ok(())
     }
 }

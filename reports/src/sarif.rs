@@ -10,8 +10,8 @@ use serde_sarif::sarif::{
 };
 
 use crate::difference::Weight;
-use crate::report::{Report, shortened};
-use crate::results::{PropertyRecord, VariantRecord, Verdict};
+use crate::report::{Report, printable, shortened};
+use crate::results::{PropertyRecord, StepCount, VariantRecord, Verdict};
 
 const TEXT_MAX: usize = 4_000;
 /// The rule of results about the base.
@@ -24,12 +24,10 @@ impl Report {
     pub fn to_sarif(&self) -> String {
         let properties = PropertyBag::builder()
             .additional_properties(BTreeMap::from([
-                (
-                    "headline".to_string(),
-                    json!(plain(&std::iter::once(self.headline()).chain(self.urgent()).collect::<Vec<_>>().join("; "))),
-                ),
+                ("headline".to_string(), json!(self.headline_and_urgent())),
                 ("notRun".to_string(), json!(self.not_run())),
                 ("provenance".to_string(), json!(self.provenance())),
+                ("parts".to_string(), json!(self.parts())),
             ]))
             .build();
         let sarif = Sarif::builder()
@@ -56,11 +54,11 @@ impl Report {
             .rules(self.rules())
             .build();
         // A run that was stopped, or in which an engine broke down, did not end as it should.
-        let invocation = Invocation::builder()
+        let mut invocation = Invocation::builder()
             .execution_successful(!self.run.interrupted)
-            .command_line(self.run.command.join(" "))
-            .start_time_utc(self.run.started.clone())
+            .command_line(plain(&self.run.command.join(" ")))
             .build();
+        invocation.start_time_utc = Some(self.run.started.clone()).filter(|time| is_date_time(time));
         SarifRun::builder()
             .tool(Tool::builder().driver(driver).build())
             .invocations(vec![invocation])
@@ -89,38 +87,47 @@ impl Report {
     }
 }
 
-/// One result for each unexpected property; one for the record if none is to blame.
+/// One result for each unexpected property and each kind of step that happens when it should not, or never
+/// when it should; one for the record if none of these is to blame.
 fn record_results(record: &VariantRecord) -> Vec<SarifResult> {
-    let unexpected: Vec<&PropertyRecord> = record.properties.iter().filter(|p| p.verdict != p.expected).collect();
     let about = format!("{} ({})", record.full_name(), record.engine);
-    if unexpected.is_empty() {
-        let at = record.properties.first().map_or(location("models/src/lib.rs", 1), stated_at);
-        let message = format!("{about}: {}", record.differences.join("; "));
-        return vec![result(NOT_AS_EXPECTED, level(record.verdict), &message, at)];
-    }
-    let results = unexpected.into_iter().map(|property| {
+    let of_property = |property: &PropertyRecord| {
         let (is, should) = (property.verdict.word(), property.expected.word());
         let steps = property.steps.map_or(String::new(), |steps| format!(" in {steps} steps"));
         let message = format!(
             "{about}: {} is {is}{steps}, expected {should}. {}. Reproduce: {}",
             property.name, property.says, record.reproduce
         );
-        result(&rule_id(record, property), level(property.verdict), &message, stated_at(property))
-    });
-    results.collect()
+        result(&rule_id(record, property), level(property.verdict), &message, at_place(&property.stated_at))
+    };
+    let of_step = |step: &StepCount| {
+        let what = if step.taken == 0 { "never happens" } else { "happens, which this variant should not take" };
+        let message = format!("{about}: step {} {what}. Reproduce: {}", step.kind, record.reproduce);
+        result(NOT_AS_EXPECTED, ResultLevel::Error, &message, at_place(&step.stated_at))
+    };
+    let properties = record.properties.iter().filter(|p| p.verdict != p.expected).map(of_property);
+    // After a limit, a kind that was not taken so far may still come.
+    let odd = |s: &&StepCount| s.meant_to_happen == (s.taken == 0) && (s.taken > 0 || record.limit.is_none());
+    let mut results: Vec<SarifResult> = properties.chain(record.steps.iter().filter(odd).map(of_step)).collect();
+    if results.is_empty() {
+        let at = record.properties.first().map_or("models/src/lib.rs:1", |p| &p.stated_at);
+        let message = format!("{about}: {}. Reproduce: {}", record.differences.join("; "), record.reproduce);
+        results.push(result(NOT_AS_EXPECTED, level(record.verdict), &message, at_place(at)));
+    }
+    results
 }
 
 fn rule_id(record: &VariantRecord, property: &PropertyRecord) -> String {
-    format!("{}/{}", record.mechanism, property.name)
+    plain(&format!("{}/{}", record.mechanism, property.name))
 }
 
 fn level(verdict: Verdict) -> ResultLevel {
     if verdict == Verdict::Undecided { ResultLevel::Warning } else { ResultLevel::Error }
 }
 
-/// `file:line` as a location; a property without a known place is located at the first line of its file.
-fn stated_at(property: &PropertyRecord) -> Location {
-    let (file, line) = property.stated_at.rsplit_once(':').unwrap_or((&property.stated_at, "1"));
+/// `file:line` as a location; what has no known line is located at the first of its file.
+fn at_place(place: &str) -> Location {
+    let (file, line) = place.rsplit_once(':').unwrap_or((place, "1"));
     location(file, line.parse().unwrap_or(1))
 }
 
@@ -138,6 +145,13 @@ fn uri(path: &str) -> String {
     path.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
+/// `2026-11-21T12:00:00Z`, as every run writes it; the schema allows nothing that is no time.
+fn is_date_time(text: &str) -> bool {
+    let form = b"0000-00-00T00:00:00Z";
+    let fits = |(c, form): (u8, &u8)| if *form == b'0' { c.is_ascii_digit() } else { c == *form };
+    text.len() == form.len() && text.bytes().zip(form).all(fits)
+}
+
 fn result(rule: &str, level: ResultLevel, message: &str, at: Location) -> SarifResult {
     SarifResult::builder()
         .rule_id(rule.to_string())
@@ -150,5 +164,5 @@ fn result(rule: &str, level: ResultLevel, message: &str, at: Location) -> SarifR
 /// Message text: braces would be read as placeholders, control characters as nothing good.
 fn plain(text: &str) -> String {
     let clean = shortened(text, TEXT_MAX).replace('{', "{{").replace('}', "}}");
-    clean.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    printable(&clean).replace('\n', " ")
 }

@@ -3,6 +3,7 @@
 //! The drawing is self-contained: no script, no style sheet, no font of its own, so that it can be put into
 //! a page with a strict content policy, a report, or a file.
 
+use crate::report::is_unprintable;
 use crate::timeline::{Timeline, wrap};
 
 const LANE: usize = 300;
@@ -108,7 +109,7 @@ fn escape(content: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push(' '),
+            c if is_unprintable(c) => out.push(' '),
             c => out.push(c),
         }
     }

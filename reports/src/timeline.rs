@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use unicode_width::UnicodeWidthStr;
 
+use crate::report::is_unprintable;
+
 /// A run from an initial state to the state that is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,6 +124,11 @@ impl Timeline {
         out
     }
 
+    /// The messages of the diagram: one a step.
+    pub fn messages(&self) -> usize {
+        self.steps.len()
+    }
+
     /// A Mermaid sequence diagram.
     pub fn to_mermaid(&self) -> String {
         let mut out = String::from("sequenceDiagram\n");
@@ -156,14 +163,15 @@ fn mermaid_text(text: &str) -> String {
     for c in text.chars() {
         match c {
             '#' | ';' | '<' | '>' | '&' | '"' | '`' | '%' | '\\' | '{' | '}' | '(' | ')' | '[' | ']' | ':' | '|'
-            | '$' => {
+            | '$' | '@' => {
                 out.push_str(&format!("#{};", c as u32));
             }
-            c if c.is_control() => out.push(' '),
+            c if is_unprintable(c) => out.push(' '),
             c => out.push(c),
         }
     }
-    out
+    // A participant or a message without any text would be an error of syntax.
+    if out.trim().is_empty() { "#160;".to_string() } else { out }
 }
 
 /// One column a lane; a step's text stands in its lane's column and wraps there.
