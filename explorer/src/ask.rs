@@ -27,7 +27,7 @@ impl FromRequestParts<Arc<App>> for Ask {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let path = parts.uri.path();
+        let path = parts.uri.path().to_string();
         let accepts = parts.headers.get(axum::http::header::ACCEPT);
         let accepts = accepts.is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
         let json = path.starts_with("/api/") || path.contains("/.st") || accepts;
@@ -38,7 +38,7 @@ impl FromRequestParts<Arc<App>> for Ask {
         };
         let values = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(values) = values.map_err(|_| refuse("the part after the question mark cannot be read"))?;
-        Ok(Self { app: Arc::clone(app), json, path: path.to_string(), names, values })
+        Ok(Self { app: Arc::clone(app), json, path, names, values })
     }
 }
 

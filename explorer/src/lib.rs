@@ -11,6 +11,7 @@ mod api;
 mod ask;
 mod catalogue;
 mod differences;
+mod fingerprint;
 mod graph;
 mod guard;
 mod machine;

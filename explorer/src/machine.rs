@@ -8,9 +8,9 @@ use checker::{Checker, Outcome};
 use models::machine::{Expect, Machine, NO_DEADLOCK, PropertyKind, Size, Variant};
 use models::stateright::Checked;
 use reports::timeline::{Change, Event, Table, changes};
-use stateright::fingerprint;
 
 use crate::differences::{fields, switches};
+use crate::fingerprint::fingerprint;
 use crate::walkable::{
     Comparison, Differences, Found, FoundProperty, Graph, KindDifference, KindWords, Node, PropertyWords, SearchPlan,
     StepOption, StockState, Truth, Walk, WalkError, Walkable,
@@ -516,7 +516,7 @@ impl<M: Machine> Bound<M> {
     fn found(&self, name: &'static str, outcome: &Outcome<M::State, M::Step>) -> FoundProperty {
         let path = outcome.path();
         let fingerprints = path.map(|path| {
-            path.states().map(|state| fingerprint(state).to_string()).collect::<Vec<_>>().join("/")
+            path.states().map(|state| fingerprint(state)).collect::<Vec<_>>().join("/")
         });
         let verdict = if matches!(outcome, Outcome::Unsupported(_)) { "UNDECIDED" } else { outcome.verdict() };
         FoundProperty { name, verdict, address: path.and_then(|path| self.address_of(path)), fingerprints }
@@ -550,7 +550,7 @@ impl<M: Machine> Bound<M> {
 /// How many states before the current one a neighbourhood shows.
 const TRAIL_SHOWN: usize = 4;
 
-fn stock<S: std::fmt::Debug + std::hash::Hash>(
+fn stock<S: Copy + Eq + std::fmt::Debug + std::hash::Hash>(
     action_index: usize,
     action: Option<String>,
     outcome: Option<String>,
@@ -560,7 +560,7 @@ fn stock<S: std::fmt::Debug + std::hash::Hash>(
         action,
         outcome,
         state: state.map(|state| format!("{state:#?}")),
-        fingerprint: state.map(|state| fingerprint(state).to_string()),
+        fingerprint: state.map(|state| fingerprint(state)),
         properties: Vec::new(),
         action_index,
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use models::machine::Expect;
-use reports::timeline::{Change, Event, Table};
+use reports::timeline::{Event, Table};
 use serde::Serialize;
 
 /// One variant of one machine at one size.
