@@ -29,6 +29,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/", get(async |ask: Ask| answer(ask, catalogue).await))
         .route("/static/explorer.css", get(async || asset(templates::STYLE, "text/css; charset=utf-8")))
         .route("/static/explorer.js", get(async || asset(templates::SCRIPT, "text/javascript; charset=utf-8")))
+        .route("/static/icon.svg", get(async || asset(templates::ICON, "image/svg+xml")))
         .route("/variant/{mechanism}/{variant}", get(async |ask: Ask| answer(ask, variant).await))
         .route("/walk/{mechanism}/{variant}", get(async |ask: Ask| answer(ask, walk).await))
         .route("/random/{mechanism}/{variant}", get(async |ask: Ask| answer(ask, random).await))

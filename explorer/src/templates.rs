@@ -6,6 +6,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 pub(crate) const STYLE: &str = include_str!("../static/explorer.css");
 /// The script: shortcuts and progress, nothing that a page needs.
 pub(crate) const SCRIPT: &str = include_str!("../static/explorer.js");
+/// The icon of the pages.
+pub(crate) const ICON: &str = include_str!("../static/icon.svg");
 
 const TEMPLATES: &[(&str, &str)] = &[
     ("base.html", include_str!("../templates/base.html")),
