@@ -97,7 +97,7 @@ fn variant(
         expected_broken: owned(info.expect.broken),
         expected_unseen: owned(info.expect.unseen),
         why: info.expect.why.to_string(),
-        walk: subject.map(|subject| Ok(subject.walkable(request.for_subject(subject)?))).transpose()?,
+        walk: subject.map(|subject| request.for_subject(subject).map(|size| subject.walkable(size))).transpose()?,
         pinned: None,
     })
 }

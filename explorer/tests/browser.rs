@@ -89,8 +89,9 @@ impl Stage {
         });
         let capabilities = capabilities.as_object().expect("an object").clone();
         let connector = hyper_util::client::legacy::connect::HttpConnector::new();
-        let client = ClientBuilder::new(connector).capabilities(capabilities).connect(&format!("http://127.0.0.1:{port}"));
-        let client = client.await.expect("Chromium starts");
+        let mut builder = ClientBuilder::new(connector);
+        let client = builder.capabilities(capabilities).connect(&format!("http://127.0.0.1:{port}")).await;
+        let client = client.expect("Chromium starts");
         Some(Self { client, base, _driver: driver, _profile: profile })
     }
 

@@ -1,7 +1,7 @@
 //! What the tests share: a catalogue with every machine of the models, a machine whose step panics, and a
 //! client inside the process.
 
-#![expect(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test uses a part of it")]
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -130,7 +130,7 @@ impl Machine for Faulty {
         &[StepKind::new("One", "counts one", "count()"), StepKind::new("Three", "counts three", "count()")];
 
     fn new(config: Switches, size: Size) -> Self {
-        Self { limit: size.get(Self::PARAMETERS, "limit"), panics: config.panics }
+        Self { limit: size.get(0), panics: config.panics }
     }
     fn initial_states(&self) -> Vec<u8> {
         vec![0]
