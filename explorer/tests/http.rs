@@ -258,3 +258,23 @@ async fn what_cannot_be_answered_is_refused_with_a_reason() {
     let problem: Value = serde_json::from_str(&answer.text).unwrap();
     assert_eq!(problem["error"], "no-such-state");
 }
+
+/// The load of 30 seconds is in `examples/load.rs`; this is a short one, so that an error is seen early.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_clients_walk_at_once() {
+    let server = server();
+    let mut clients = Vec::new();
+    for seed in 0..32 {
+        let server = server.clone();
+        clients.push(tokio::spawn(async move {
+            let answer = get(&server, &format!("/random/faulty/sound?seed={seed}&length=6")).await;
+            let to = answer.headers["location"].to_str().expect("text").to_string();
+            for _ in 0..10 {
+                ok(&server, &to).await;
+            }
+        }));
+    }
+    for client in clients {
+        client.await.expect("no client fails");
+    }
+}
