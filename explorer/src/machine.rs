@@ -405,7 +405,8 @@ impl<M: Machine> Walkable for Bound<M> {
         let mut kinds: Vec<KindDifference> = Vec::new();
         for (address, state, _) in &found.states {
             let mine = self.successors(state)?;
-            let theirs = there.successors(state)?;
+            // A state of this variant may be none of the other's, and its model may not know it.
+            let Ok(theirs) = there.successors(state) else { continue };
             let mut note = |step: M::Step, count: fn(&mut KindDifference) -> &mut usize| {
                 let kind = M::KINDS[self.machine.kind(step)].name;
                 let known = kinds.iter().position(|k| k.kind == kind).unwrap_or_else(|| {

@@ -173,6 +173,8 @@ impl Stage {
             if message["message"]["method"] == "Network.requestWillBeSent" {
                 let address = message["message"]["params"]["request"]["url"].as_str().unwrap_or_default().to_string();
                 let inside = address.starts_with(&format!("{}/", self.base)) || address.starts_with("data:");
+                // The browser's own first tab, which never leaves the process.
+                let inside = inside || address.starts_with("chrome://");
                 assert!(inside, "a request to {address}");
                 own += 1;
             }
