@@ -156,15 +156,18 @@ pub struct ShowArgs {
 /// Arguments of `explore`.
 #[derive(Args, Clone, Debug)]
 pub struct ExploreArgs {
-    /// The variant.
-    #[arg(value_name = "MECHANISM/VARIANT")]
-    pub target: String,
+    /// The mechanism or variant to begin with [default: the whole catalogue]
+    #[arg(value_name = "MECHANISM[/VARIANT]")]
+    pub target: Option<String>,
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     pub listen: std::net::SocketAddr,
     /// quick, deep, or values for single parameters.
     #[arg(long, value_name = "SIZE")]
     pub size: Option<String>,
+    /// Serve Stateright's own Explorer on one variant instead.
+    #[arg(long)]
+    pub stock: bool,
 }
 
 /// What runs the proofs.

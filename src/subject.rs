@@ -132,6 +132,8 @@ pub trait Subject: Send + Sync {
     /// # Errors
     /// The model panicked.
     fn second_opinion(&self, size: Size, plan: &Plan) -> Result<Result<SecondOpinion, NotRun>, String>;
+    /// The variant at one size, for the Explorer.
+    fn walkable(&self, size: Size) -> Box<dyn explorer::Walkable>;
     /// Serves Stateright's own Explorer; does not return while it runs.
     fn serve_stock_explorer(&self, size: Size, address: std::net::SocketAddr);
     /// The promises of the machine that are broken, in words.
@@ -322,6 +324,10 @@ impl<M: Machine> Subject for Bound<M> {
         let checker = self.checker(&model, plan);
         let (report, space) = checker.run_with_space().map_err(|error| self.told(&error, size))?;
         second_opinion::ask(&model.0, &report, &space, plan)
+    }
+
+    fn walkable(&self, size: Size) -> Box<dyn explorer::Walkable> {
+        explorer::walkable::<M>(self.variant, size)
     }
 
     fn serve_stock_explorer(&self, size: Size, address: std::net::SocketAddr) {
