@@ -64,6 +64,8 @@ pub struct PropertyInfo {
 pub struct KindInfo {
     /// Its label.
     pub name: &'static str,
+    /// File and line at which it is declared.
+    pub stated_at: (&'static str, u32),
     /// Whether the variant, at the size asked for, is meant to take such steps.
     pub used: bool,
 }

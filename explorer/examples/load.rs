@@ -51,7 +51,8 @@ async fn client(address: String, names: Vec<String>, number: usize, end: Instant
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |index: usize, default: usize| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |index: usize, default: usize| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
     let address = arguments.first().cloned().unwrap_or_else(|| "127.0.0.1:3000".to_string());
     let (clients, seconds) = (number(1, 32).clamp(1, 256), number(2, 30).clamp(1, 600));
     let (_, catalogue) = get(&address, "/api/catalogue").await.expect("the server answers");
@@ -59,7 +60,11 @@ async fn main() {
     let mut names = Vec::new();
     for mechanism in catalogue["mechanisms"].as_array().expect("a list") {
         for variant in mechanism["variants"].as_array().expect("a list").iter().filter(|v| v["walkable"] == true) {
-            names.push(format!("{}/{}", mechanism["name"].as_str().expect("text"), variant["name"].as_str().expect("text")));
+            names.push(format!(
+                "{}/{}",
+                mechanism["name"].as_str().expect("text"),
+                variant["name"].as_str().expect("text")
+            ));
         }
     }
     let end = Instant::now() + Duration::from_secs(seconds as u64);

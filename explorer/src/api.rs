@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 

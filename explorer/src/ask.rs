@@ -111,7 +111,8 @@ impl Ask {
     pub(crate) fn walk(&self) -> Result<(&Mechanism, &Variant, &dyn Walkable), Problem> {
         let (mechanism, variant) = self.variant()?;
         let walk = variant.walk.as_deref().ok_or_else(|| {
-            let message = format!("{}/{} is arithmetic and has no states to walk through", mechanism.name, variant.name);
+            let message =
+                format!("{}/{} is arithmetic and has no states to walk through", mechanism.name, variant.name);
             Problem::new(StatusCode::NOT_FOUND, "no-states", message)
         })?;
         Ok((mechanism, variant, walk))
@@ -131,6 +132,12 @@ where
 {
     let (app, json) = (Arc::clone(&ask.app), ask.json);
     let done = tokio::task::spawn_blocking(move || work(&ask)).await;
-    let broke = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "model-panicked", "the model panicked in a place without a step");
+    let broke = |_| {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "model-panicked",
+            "the model panicked in a place without a step",
+        )
+    };
     done.map_err(broke).flatten().unwrap_or_else(|problem| problem.response(&app, json))
 }

@@ -21,7 +21,8 @@ pub(crate) fn drawing(graph: &Graph, base: &str) -> String {
             continue;
         }
         drawn.push((*from, *to));
-        let kinds: Vec<&str> = graph.edges.iter().filter(|(f, t, _)| f == from && t == to).map(|(_, _, kind)| *kind).collect();
+        let kinds: Vec<&str> =
+            graph.edges.iter().filter(|(f, t, _)| f == from && t == to).map(|(_, _, kind)| *kind).collect();
         lines.push_str(&line(graph, places[*from], places[*to], (*from, *to), &kinds.join(", ")));
     }
     let mut states = String::new();
@@ -37,14 +38,16 @@ pub(crate) fn drawing(graph: &Graph, base: &str) -> String {
 
 /// Where each state stands. States before the current one in a neighbourhood stand to its left.
 fn layout(graph: &Graph) -> Vec<(usize, usize)> {
-    let before: Vec<usize> = if graph.all { Vec::new() } else { graph.trail.iter().copied().filter(|id| *id != graph.current).collect() };
+    let before: Vec<usize> =
+        if graph.all { Vec::new() } else { graph.trail.iter().copied().filter(|id| *id != graph.current).collect() };
     let shift = before.len();
     let column = |index: usize, node: &Node| match before.iter().position(|id| *id == index) {
         Some(place) => place,
         None => node.depth + shift,
     };
     let columns: Vec<usize> = graph.nodes.iter().enumerate().map(|(index, node)| column(index, node)).collect();
-    let tallest = (0..=columns.iter().copied().max().unwrap_or(0)).map(|c| columns.iter().filter(|x| **x == c).count()).max();
+    let tallest =
+        (0..=columns.iter().copied().max().unwrap_or(0)).map(|c| columns.iter().filter(|x| **x == c).count()).max();
     let middle = tallest.unwrap_or(1) * ROW / 2;
     let mut used = vec![0; graph.nodes.len() + shift + 1];
     let mut places = Vec::with_capacity(columns.len());
@@ -72,7 +75,13 @@ fn line(graph: &Graph, from: (usize, usize), to: (usize, usize), edge: (usize, u
     let middle = ((from.0 + to.0) / 2 + bend, (from.1 + to.1) / 2);
     format!(
         "<path class=\"{class}\" d=\"M{} {} Q{} {} {} {}\"><title>{}</title></path>\n",
-        from.0, from.1, middle.0, middle.1, to.0, to.1, escape(kinds)
+        from.0,
+        from.1,
+        middle.0,
+        middle.1,
+        to.0,
+        to.1,
+        escape(kinds)
     )
 }
 

@@ -128,7 +128,8 @@ pub(crate) async fn guard(State((app, guard)): State<(Arc<App>, Guard)>, request
 /// Whether a program asks.
 pub(crate) fn wants_json(request: &Request) -> bool {
     let path = request.uri().path();
-    let accepts = request.headers().get(header::ACCEPT).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    let accepts =
+        request.headers().get(header::ACCEPT).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
     path.starts_with("/api/") || path.contains("/.st") || accepts
 }
 
@@ -142,7 +143,9 @@ mod tests {
         for own in ["127.0.0.1:3000", "localhost:3000", "[::1]:3000", "LOCALHOST:3000"] {
             assert!(guard.is_own(own), "{own}");
         }
-        for foreign in ["127.0.0.1", "localhost:3001", "evil.example:3000", "10.0.0.1:3000", "", ":", "localhost.evil:3000"] {
+        for foreign in
+            ["127.0.0.1", "localhost:3001", "evil.example:3000", "10.0.0.1:3000", "", ":", "localhost.evil:3000"]
+        {
             assert!(!guard.is_own(foreign), "{foreign}");
         }
     }

@@ -131,7 +131,8 @@ impl<M: Machine> Bound<M> {
     fn broken(&self, place: &Place, state: &M::State) -> Result<Vec<&'static str>, WalkError> {
         let truths = self.truths(place, state)?;
         let claims = M::PROPERTIES.iter().map(|p| (p.name, p.kind)).chain([(NO_DEADLOCK, PropertyKind::Always)]);
-        let broken = claims.zip(truths).filter(|((_, kind), truth)| *kind == PropertyKind::Always && *truth != Truth::True);
+        let broken =
+            claims.zip(truths).filter(|((_, kind), truth)| *kind == PropertyKind::Always && *truth != Truth::True);
         Ok(broken.map(|((name, _), _)| name).collect())
     }
 
@@ -488,7 +489,8 @@ impl<M: Machine> Walkable for Bound<M> {
             .step_kinds(M::KINDS.len(), |model, step| model.0.kind(*step));
         let report = checker.run().map_err(|error| {
             let step = error.path().and_then(|path| path.actions().last());
-            let step = step.map_or(String::new(), |step| format!(" (after {})", self.place(0, *step).step.unwrap_or_default()));
+            let step = step
+                .map_or(String::new(), |step| format!(" (after {})", self.place(0, *step).step.unwrap_or_default()));
             format!("{error}{step}")
         })?;
         let deadlock = report.deadlock.as_ref().expect("the final states were given");
@@ -516,9 +518,7 @@ type PathOf<M> = checker::Path<<M as Machine>::State, <M as Machine>::Step>;
 impl<M: Machine> Bound<M> {
     fn found(&self, name: &'static str, outcome: &Outcome<M::State, M::Step>) -> FoundProperty {
         let path = outcome.path();
-        let fingerprints = path.map(|path| {
-            path.states().map(|state| fingerprint(state)).collect::<Vec<_>>().join("/")
-        });
+        let fingerprints = path.map(|path| path.states().map(|state| fingerprint(state)).collect::<Vec<_>>().join("/"));
         let verdict = if matches!(outcome, Outcome::Unsupported(_)) { "UNDECIDED" } else { outcome.verdict() };
         FoundProperty { name, verdict, address: path.and_then(|path| self.address_of(path)), fingerprints }
     }

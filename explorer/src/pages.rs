@@ -128,7 +128,8 @@ fn catalogue(ask: &Ask) -> Result<Response, Problem> {
     let mut mechanisms = Vec::new();
     for mechanism in ask.app.catalogue.mechanisms.iter().filter(|m| only.is_empty() || m.name == only) {
         let wanted = |variant: &&Variant| {
-            let text = format!("{} {} {} {}", mechanism.name, variant.name, variant.what, variant.origin).to_lowercase();
+            let text =
+                format!("{} {} {} {}", mechanism.name, variant.name, variant.what, variant.origin).to_lowercase();
             let breaks = !variant.expected_broken.is_empty();
             words.iter().all(|word| text.contains(word)) && (show.is_empty() || breaks == (show == "broken"))
         };
@@ -186,7 +187,12 @@ fn lines(ask: &Ask, mechanism: &Mechanism, walk: &dyn Walkable, shown: &Walk) ->
 }
 
 /// The difference to the form that holds, worked out once.
-fn differences(ask: &Ask, mechanism: &Mechanism, walk: &dyn Walkable, with: &str) -> Result<Option<Arc<Differences>>, Problem> {
+fn differences(
+    ask: &Ask,
+    mechanism: &Mechanism,
+    walk: &dyn Walkable,
+    with: &str,
+) -> Result<Option<Arc<Differences>>, Problem> {
     let key = (mechanism.name.clone(), walk.name().to_string(), with.to_string());
     let known = |app: &App| app.differences.lock().ok().and_then(|known| known.get(&key).cloned());
     if let Some(known) = known(&ask.app) {
@@ -275,8 +281,17 @@ fn walk(ask: &Ask) -> Result<Response, Problem> {
         context! { lane => lanes.get(option.lane), on_trace => matches_trace, link, ..Value::from_serialize(option) }
     }).collect();
     let properties = lines(ask, mechanism, walk, &shown);
-    let others: Vec<&str> = mechanism.variants.iter().filter(|v| v.name != variant.name && v.walk.as_deref().is_some_and(|other| same_machine(walk, other))).map(|v| v.name.as_str()).collect();
-    let drawing = sequence::drawing(&lanes, &whole, &sequence::Style { title: None, links: Some(&jumps), current: Some(position.step) });
+    let others: Vec<&str> = mechanism
+        .variants
+        .iter()
+        .filter(|v| v.name != variant.name && v.walk.as_deref().is_some_and(|other| same_machine(walk, other)))
+        .map(|v| v.name.as_str())
+        .collect();
+    let drawing = sequence::drawing(
+        &lanes,
+        &whole,
+        &sequence::Style { title: None, links: Some(&jumps), current: Some(position.step) },
+    );
     let values = context! {
         size => walk.size(), at => written(&position.trace), here, step => position.step, steps => whole.events.len(),
         event => shown.events.last(), lanes, panels, options, properties, jumps, seed,
@@ -355,24 +370,48 @@ fn compare(ask: &Ask) -> Result<Response, Problem> {
     let whole = walk.compare(&position.trace, there)?.ok_or_else(foreign)?;
     let now = walk.compare(position.shown(), there)?.ok_or_else(foreign)?;
     let base = format!("/compare/{}/{}", mechanism.name, variant.name);
-    let jumps: Vec<String> = (0..position.trace.len())
-        .map(|step| format!("{base}{}&with={}", position.query(step), other.name))
-        .collect();
+    let jumps: Vec<String> =
+        (0..position.trace.len()).map(|step| format!("{base}{}&with={}", position.query(step), other.name)).collect();
     let stopped = whole.followed < whole.left.events.len();
     let cannot = stopped.then_some(whole.followed + 1);
     let diverges = whole.states_differ_at.into_iter().chain(cannot).min();
-    let options: Vec<Value> = now.left.options.iter().map(|option| {
-        let link = format!("{base}?at={}.{}&with={}", written(position.shown()), option.index, other.name);
-        context! { link, ..Value::from_serialize(option) }
-    }).collect();
-    let others: Vec<&str> = mechanism.variants.iter().filter(|v| v.name != variant.name && v.walk.as_deref().is_some_and(|o| same_machine(walk, o))).map(|v| v.name.as_str()).collect();
+    let options: Vec<Value> = now
+        .left
+        .options
+        .iter()
+        .map(|option| {
+            let link = format!("{base}?at={}.{}&with={}", written(position.shown()), option.index, other.name);
+            context! { link, ..Value::from_serialize(option) }
+        })
+        .collect();
+    let others: Vec<&str> = mechanism
+        .variants
+        .iter()
+        .filter(|v| v.name != variant.name && v.walk.as_deref().is_some_and(|o| same_machine(walk, o)))
+        .map(|v| v.name.as_str())
+        .collect();
     let left_lines = lines(ask, mechanism, walk, &now.left);
     let right_lines = lines(ask, mechanism, there, &now.right);
-    let differing: Vec<(Value, Value)> = left_lines.iter().zip(&right_lines).map(|(l, r)| (Value::from_serialize(l), Value::from_serialize(r))).collect();
-    let tables: Vec<Value> = now.left.tables.iter().zip(&now.right.tables).map(|(left, right)| {
-        let rows: Vec<Value> = left.rows.iter().zip(&right.rows).map(|((name, l), (_, r))| context! { name, left => l, right => r, differ => l != r }).collect();
-        context! { title => left.title, rows }
-    }).collect();
+    let differing: Vec<(Value, Value)> = left_lines
+        .iter()
+        .zip(&right_lines)
+        .map(|(l, r)| (Value::from_serialize(l), Value::from_serialize(r)))
+        .collect();
+    let tables: Vec<Value> = now
+        .left
+        .tables
+        .iter()
+        .zip(&now.right.tables)
+        .map(|(left, right)| {
+            let rows: Vec<Value> = left
+                .rows
+                .iter()
+                .zip(&right.rows)
+                .map(|((name, l), (_, r))| context! { name, left => l, right => r, differ => l != r })
+                .collect();
+            context! { title => left.title, rows }
+        })
+        .collect();
     let values = context! {
         with => other.name, with_what => other.what, size => walk.size(), at => written(&position.trace), here => written(position.shown()),
         there => written(&now.right.address), step => position.step, steps => whole.left.events.len(),
@@ -391,7 +430,12 @@ fn graph_page(ask: &Ask) -> Result<Response, Problem> {
     let graph = walk.graph(&at, limits.graph, limits.neighbourhood)?;
     let base = format!("/walk/{}/{}", mechanism.name, variant.name);
     let found = ask.app.searches.found(&mechanism.name, &variant.name);
-    let counterexample = found.iter().flat_map(|found| &found.properties).filter(|p| p.verdict == "BROKEN").filter_map(|p| Some((p.name, p.address.as_ref()?))).min_by_key(|(_, address)| address.len());
+    let counterexample = found
+        .iter()
+        .flat_map(|found| &found.properties)
+        .filter(|p| p.verdict == "BROKEN")
+        .filter_map(|p| Some((p.name, p.address.as_ref()?)))
+        .min_by_key(|(_, address)| address.len());
     let drawing = graph::drawing(&graph, &base);
     let values = context! {
         size => walk.size(), at => written(&at), states => graph.nodes.len(), edges => graph.edges.len(), all => graph.all, limit => limits.graph,
@@ -413,7 +457,8 @@ fn search(ask: &Ask) -> Result<Response, Problem> {
     if !goal.is_empty() && goal_line.is_none() && goal != ANY {
         return Err(Problem::unknown(format!("there is no property '{}'", crate::ask::clip(goal))));
     }
-    if !goal.is_empty() && status.state == "done"
+    if !goal.is_empty()
+        && status.state == "done"
         && let Some(to) = destination(ask, mechanism, variant, goal)
     {
         return Ok(Redirect::to(&to).into_response());

@@ -32,7 +32,8 @@ impl Problem {
     pub(crate) fn response(self, app: &App, json: bool) -> Response {
         let status = self.status;
         if json {
-            return (status, axum::Json(serde_json::json!({ "error": self.code, "message": self.message }))).into_response();
+            return (status, axum::Json(serde_json::json!({ "error": self.code, "message": self.message })))
+                .into_response();
         }
         let title = status.canonical_reason().unwrap_or("Error");
         let values = context! { status => status.as_u16(), title, message => self.message, code => self.code };

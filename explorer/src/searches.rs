@@ -97,16 +97,8 @@ impl Searches {
     pub(crate) fn status(&self, mechanism: &str, variant: &str) -> Status {
         let job = self.job(mechanism, variant);
         let result = job.as_ref().map(|job| locked(&job.result).clone());
-        let mut status = Status {
-            state: "none",
-            states: 0,
-            frontier: 0,
-            depth: 0,
-            seconds: 0.0,
-            rate: 0,
-            found: None,
-            error: None,
-        };
+        let mut status =
+            Status { state: "none", states: 0, frontier: 0, depth: 0, seconds: 0.0, rate: 0, found: None, error: None };
         let (Some(job), Some(result)) = (job, result) else { return status };
         status.states = job.progress.states();
         status.frontier = job.progress.frontier();
@@ -138,7 +130,8 @@ impl Searches {
     pub(crate) fn running(&self) -> Vec<String> {
         let jobs = locked(&self.jobs);
         let running = jobs.iter().filter(|(_, job)| job.is_running());
-        let mut names: Vec<String> = running.map(|((mechanism, variant), _)| format!("{mechanism}/{variant}")).collect();
+        let mut names: Vec<String> =
+            running.map(|((mechanism, variant), _)| format!("{mechanism}/{variant}")).collect();
         names.sort();
         names
     }
@@ -171,7 +164,8 @@ impl Searches {
                 return Ok(Arc::clone(job));
             }
         }
-        let running: Vec<String> = jobs.iter().filter(|(_, job)| job.is_running()).map(|((m, v), _)| format!("{m}/{v}")).collect();
+        let running: Vec<String> =
+            jobs.iter().filter(|(_, job)| job.is_running()).map(|((m, v), _)| format!("{m}/{v}")).collect();
         if running.len() >= searches.limits.at_once {
             return Err(Busy(running));
         }

@@ -78,7 +78,11 @@ fn states(ask: &Ask) -> Result<Response, Problem> {
     let (mechanism, _, walk) = find(ask)?;
     let prefix = if ask.path().starts_with("/stock/") { 2 } else { 0 };
     let path = ask.name(prefix).trim_end_matches('/');
-    let address = if path.is_empty() { Vec::new() } else { address::parse(path, '/', ask.app.limits.depth).map_err(Problem::bad)? };
+    let address = if path.is_empty() {
+        Vec::new()
+    } else {
+        address::parse(path, '/', ask.app.limits.depth).map_err(Problem::bad)?
+    };
     let mut states = walk.stock_states(&address)?;
     let properties = properties(ask, mechanism, walk);
     for state in &mut states {

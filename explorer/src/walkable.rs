@@ -354,9 +354,14 @@ impl std::fmt::Display for WalkError {
                 write!(f, "there is no initial state {index}; they are numbered from 0, and there are {count}")
             }
             Self::NoSuchStep { position, index, count } => {
-                write!(f, "step {position} of the address is {index}, but only {count} steps are proposed there (from 0)")
+                write!(
+                    f,
+                    "step {position} of the address is {index}, but only {count} steps are proposed there (from 0)"
+                )
             }
-            Self::Impossible { position, step } => write!(f, "step {position} of the address, {step}, is not possible there"),
+            Self::Impossible { position, step } => {
+                write!(f, "step {position} of the address, {step}, is not possible there")
+            }
             Self::Panicked { position, step, during, message } => {
                 let step = step.as_deref().unwrap_or("the initial state");
                 write!(f, "the model panicked while {during}, at step {position} ({step}): {message}")

@@ -62,14 +62,17 @@ fn start_driver() -> Option<(Driver, u16)> {
 }
 
 fn missing() -> Option<&'static str> {
-    let there = |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    let there =
+        |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     ["chromium", "chromedriver"].into_iter().find(|name| !there(name))
 }
 
 impl Stage {
     async fn set() -> Option<Self> {
         if let Some(name) = missing() {
-            let line = format!("the browser tests did NOT run: {name} is not installed (apt-get install chromium chromium-driver)");
+            let line = format!(
+                "the browser tests did NOT run: {name} is not installed (apt-get install chromium chromium-driver)"
+            );
             assert!(std::env::var("EXPLORER_BROWSER").is_err(), "{line}");
             eprintln!("{line}");
             return None;
@@ -165,7 +168,8 @@ impl Stage {
 
     /// No console error, and no request to anything but the server; how many requests there were.
     async fn is_clean(&self) -> usize {
-        let errors: Vec<Value> = self.log("browser").await.into_iter().filter(|entry| entry["level"] == "SEVERE").collect();
+        let errors: Vec<Value> =
+            self.log("browser").await.into_iter().filter(|entry| entry["level"] == "SEVERE").collect();
         assert!(errors.is_empty(), "console errors: {errors:?}");
         let mut own = 0;
         for entry in self.log("performance").await {
@@ -237,7 +241,9 @@ async fn walk_by_keyboard(stage: &Stage, name: &str) {
     stage.picture("walk").await;
     let property = stage.text(".banner.bad b").await.replace("BROKEN ", "");
     let row = format!("[data-property='{property}'] .truth");
-    stage.press(&char::from(Key::Home).to_string(), "document.querySelector('h1').textContent.startsWith('Step 0')").await;
+    stage
+        .press(&char::from(Key::Home).to_string(), "document.querySelector('h1').textContent.startsWith('Step 0')")
+        .await;
     assert_eq!(stage.text(&row).await, "holds");
     for step in 1..=length {
         // The digit of the step that the counterexample takes; beyond nine, the arrow.
@@ -250,7 +256,12 @@ async fn walk_by_keyboard(stage: &Stage, name: &str) {
     }
     assert_eq!(stage.text(&row).await, "BROKEN");
     assert!(stage.text(".banner.bad").await.contains(&property));
-    stage.press(&char::from(Key::Left).to_string(), &format!("document.querySelector('h1').textContent.startsWith('Step {}')", length - 1)).await;
+    stage
+        .press(
+            &char::from(Key::Left).to_string(),
+            &format!("document.querySelector('h1').textContent.startsWith('Step {}')", length - 1),
+        )
+        .await;
     assert_eq!(stage.text(&row).await, "holds");
     assert!(stage.text(".breaks").await.contains(&property), "the step that breaks it is marked");
     tab_to_a_step(stage).await;
@@ -283,7 +294,14 @@ async fn narrow_and_dark(stage: &Stage, name: &str) {
     let at = found.as_str().unwrap_or("0").to_string();
     for width in [1280, 400] {
         stage.width(width).await;
-        for path in ["/".to_string(), format!("/variant/{name}"), format!("/walk/{name}?at={at}"), format!("/compare/{name}?at={at}"), format!("/graph/{name}?at={at}"), format!("/search/{name}")] {
+        for path in [
+            "/".to_string(),
+            format!("/variant/{name}"),
+            format!("/walk/{name}?at={at}"),
+            format!("/compare/{name}?at={at}"),
+            format!("/graph/{name}?at={at}"),
+            format!("/search/{name}"),
+        ] {
             stage.open(&path).await;
             let over = stage.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
             assert_eq!(over, 0, "{path} fits {width} pixels");
