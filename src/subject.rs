@@ -286,10 +286,11 @@ impl<M: Machine> Subject for Bound<M> {
     }
     fn kinds(&self, size: Size) -> Vec<KindInfo> {
         let machine = self.machine(size);
-        let kinds = M::KINDS
-            .iter()
-            .enumerate()
-            .map(|(index, kind)| KindInfo { name: kind.name, used: machine.kind_is_used(index) });
+        let kinds = M::KINDS.iter().enumerate().map(|(index, kind)| KindInfo {
+            name: kind.name,
+            stated_at: (kind.stated_at.file(), kind.stated_at.line()),
+            used: machine.kind_is_used(index),
+        });
         kinds.collect()
     }
     fn has_symmetry(&self) -> bool {
