@@ -216,6 +216,7 @@ impl<M: Machine> Bound<M> {
     }
 
     /// Possible steps with their numbers and the states they lead to; steps that panic are passed over.
+    #[expect(clippy::type_complexity, reason = "index, step and state, said once")]
     fn successors(&self, state: &M::State) -> Result<Vec<(usize, M::Step, M::State)>, WalkError> {
         let proposals = self.proposals(&Place::START, state)?.into_iter().enumerate();
         let taken = proposals.filter_map(|(index, step)| {
@@ -518,7 +519,7 @@ type PathOf<M> = checker::Path<<M as Machine>::State, <M as Machine>::Step>;
 impl<M: Machine> Bound<M> {
     fn found(&self, name: &'static str, outcome: &Outcome<M::State, M::Step>) -> FoundProperty {
         let path = outcome.path();
-        let fingerprints = path.map(|path| path.states().map(|state| fingerprint(state)).collect::<Vec<_>>().join("/"));
+        let fingerprints = path.map(|path| path.states().map(fingerprint).collect::<Vec<_>>().join("/"));
         let verdict = if matches!(outcome, Outcome::Unsupported(_)) { "UNDECIDED" } else { outcome.verdict() };
         FoundProperty { name, verdict, address: path.and_then(|path| self.address_of(path)), fingerprints }
     }

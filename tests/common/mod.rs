@@ -11,7 +11,6 @@ pub fn kverdict(arguments: &[&str]) -> Output {
 }
 
 /// Runs `kverdict` with these arguments and reads the results document it prints.
-#[expect(dead_code, reason = "not every test file that shares this module needs it")]
 pub fn run_json(arguments: &[&str]) -> Run {
     let output = kverdict(arguments);
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");

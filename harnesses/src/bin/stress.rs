@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         _ => return usage(),
     };
     let share = Duration::from_secs(seconds) / 4;
+    #[expect(clippy::type_complexity, reason = "a name and a function, said once")]
     let runs: [(&str, fn() -> u64); 4] =
         [("io-bitmap", io_bitmap), ("iommu-flush", iommu_flush), ("ldt", ldt), ("pkeys", pkeys)];
     for (name, run) in runs {
