@@ -1,7 +1,5 @@
 //! The output that the README shows is the program's. `KVERDICT_UPDATE=1 cargo test --test readme` renews it.
 
-mod common;
-
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const BEGIN: &str = "<!-- begin output: ";
 const END: &str = "<!-- end output -->";
@@ -40,7 +38,8 @@ fn blocks(text: &str) -> Vec<(String, String)> {
 
 fn fresh(command: &str) -> String {
     let arguments: Vec<&str> = command.split(' ').collect();
-    let output = common::kverdict(&arguments);
+    let program = env!("CARGO_BIN_EXE_kverdict");
+    let output = std::process::Command::new(program).args(&arguments).output().expect("the program starts");
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
