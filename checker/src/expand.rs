@@ -7,7 +7,7 @@ use stateright::{Expectation, Property};
 use crate::checker::{Checkable, Checker};
 use crate::error::Phase;
 use crate::hasher::hash_of;
-use crate::shard::StateId;
+use crate::shard::{Slot, StateId};
 
 /// States that steps led to and that may be known already, in the order in which they were found.
 ///
@@ -17,11 +17,13 @@ pub(crate) struct Candidates<S> {
     pub(crate) states: Vec<S>,
     pub(crate) parents: Vec<StateId>,
     pub(crate) hashes: Vec<u64>,
+    /// Where each may be found, for those who look them up together.
+    pub(crate) slots: Vec<Slot>,
 }
 
 impl<S: Hash> Candidates<S> {
     pub(crate) fn new() -> Self {
-        Self { states: Vec::new(), parents: Vec::new(), hashes: Vec::new() }
+        Self { states: Vec::new(), parents: Vec::new(), hashes: Vec::new(), slots: Vec::new() }
     }
 
     #[inline]
@@ -39,18 +41,16 @@ impl<S: Hash> Candidates<S> {
         self.states.clear();
         self.parents.clear();
         self.hashes.clear();
+        self.slots.clear();
     }
 
-    /// Hashes all states, and tells each hash to `then`.
-    #[inline]
-    pub(crate) fn hash(&mut self, place: &mut Place, mut then: impl FnMut(u64)) {
+    /// Hashes all states.
+    pub(crate) fn hash(&mut self, place: &mut Place) {
         place.phase = Phase::Hash;
         self.hashes.clear();
         for (state, parent) in self.states.iter().zip(&self.parents) {
             place.state = *parent;
-            let hash = hash_of(state);
-            then(hash);
-            self.hashes.push(hash);
+            self.hashes.push(hash_of(state));
         }
     }
 }

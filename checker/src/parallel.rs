@@ -30,9 +30,6 @@ use crate::shard::{Probe, SHARDS, Shard, Slot, StateId, shard_of};
 const PARTS_PER_THREAD: usize = 4;
 /// How many successors a part should have: enough to make the threads' meetings cheap, few enough for caches.
 const PART_CANDIDATES: u64 = 8192;
-/// How many lookups are under way at once: of slots, and of the states that these name.
-const SLOTS_AHEAD: usize = 16;
-const STATES_AHEAD: usize = 8;
 
 /// The threads and what they work on.
 pub(crate) struct Crew<'c, M: Checkable> {
@@ -241,8 +238,9 @@ impl<'c, M: Checkable> Crew<'c, M> {
     fn store_in(&self, index: usize) {
         let mut place = Place { phase: Phase::Store, state: StateId::NONE };
         let mut shard = write(&self.shared.shards[index]);
+        let mut slots = Vec::new();
         let stored = catch_unwind(AssertUnwindSafe(|| {
-            self.parts.iter().try_for_each(|part| self.store_bucket(part, index, &mut shard, &mut place))
+            self.parts.iter().try_for_each(|part| self.store_bucket(part, index, &mut shard, &mut slots, &mut place))
         }));
         let stop = match stored {
             Ok(Ok(())) => return,
@@ -257,26 +255,16 @@ impl<'c, M: Checkable> Crew<'c, M> {
         part: &Part<M::State>,
         index: usize,
         shard: &mut Shard<M::State>,
+        slots: &mut Vec<Slot>,
         place: &mut Place,
     ) -> Result<(), Limit> {
         let mut bucket = lock(&part.buckets[index]);
         let fresh = read(&part.fresh);
-        bucket.iter().take(SLOTS_AHEAD).for_each(|candidate| shard.prefetch_slot(candidate.hash));
-        let mut slots = [Slot::default(); STATES_AHEAD];
-        for (slot, candidate) in slots.iter_mut().zip(bucket.iter()) {
-            *slot = shard.peek(candidate.hash);
-        }
-        let mut queue = bucket.drain(..);
-        let mut turn = 0;
-        while let Some(candidate) = queue.next() {
-            let slot = slots[turn];
-            if let Some(ahead) = queue.as_slice().get(SLOTS_AHEAD - 1) {
-                shard.prefetch_slot(ahead.hash);
-            }
-            if let Some(ahead) = queue.as_slice().get(STATES_AHEAD - 1) {
-                slots[turn] = shard.peek(ahead.hash);
-            }
-            turn = (turn + 1) % STATES_AHEAD;
+        // As on one thread: first ask for everything, in loops with short bodies.
+        bucket.iter().for_each(|candidate| shard.prefetch_slot(candidate.hash));
+        slots.clear();
+        slots.extend(bucket.iter().map(|candidate| shard.peek(candidate.hash)));
+        for (candidate, &slot) in bucket.drain(..).zip(&*slots) {
             place.state = candidate.parent;
             let id = match shard.probe(candidate.hash, slot, &candidate.state) {
                 Probe::Known(_) => StateId::NONE,
@@ -311,8 +299,8 @@ fn sort_out<S: Hash>(
     buckets: &mut [MutexGuard<'_, Vec<Candidate<S>>>],
     place: &mut Place,
 ) -> usize {
-    candidates.hash(place, |_| ());
-    let Candidates { states, parents, hashes } = candidates;
+    candidates.hash(place);
+    let Candidates { states, parents, hashes, .. } = candidates;
     let mut next = first;
     for ((state, &parent), &hash) in states.drain(..).zip(&*parents).zip(&*hashes) {
         buckets[shard_of(hash)].push(Candidate { state, hash, parent, place: next as u32 });

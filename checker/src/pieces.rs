@@ -63,8 +63,9 @@ impl<T> Pieces<T> {
         self.len = 0;
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.pieces.iter().flatten()
+    /// The items in their order, piece by piece.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[T]> {
+        self.pieces.iter().map(Vec::as_slice)
     }
 }
 
@@ -80,7 +81,7 @@ mod tests {
             list.push(n, &budget).unwrap();
         }
         assert!((0..100_000).all(|n| *list.get(n) == n as u32));
-        assert!(list.iter().copied().eq(0..100_000));
+        assert!(list.pieces().flatten().copied().eq(0..100_000));
         assert!(budget.used() >= 400_000 && budget.used() < 400_000 + 66_000);
     }
 
@@ -98,6 +99,6 @@ mod tests {
         let budget = Budget::new(None);
         let mut list = Pieces::new();
         (0..100).for_each(|_| list.push((), &budget).unwrap());
-        assert_eq!(list.iter().count(), 100);
+        assert_eq!(list.pieces().flatten().count(), 100);
     }
 }

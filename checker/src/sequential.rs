@@ -1,8 +1,9 @@
 //! Expanding states on one thread. This is also the definition of the order that several threads must keep.
 //!
-//! A state that is looked up is nearly always out of the caches. So states are expanded a few at a time;
-//! then all their successors are hashed, and the slots where they belong are fetched; then the stored states
-//! that may be equal to them; and only then is anything compared.
+//! A state that is looked up is nearly always out of the caches. So states are expanded a few at a time; then all
+//! their successors are hashed, the slots where they belong are fetched, then the stored states that may be
+//! equal to them, and only then is anything compared. Each of these is a loop of its own with a short body: a
+//! processor has many loads under way at once only if they are few instructions apart.
 
 use std::hash::Hash;
 use std::ops::Range;
@@ -13,12 +14,10 @@ use crate::expand::{Candidates, Expander, Place};
 use crate::limits::{Budget, Limit, Pacer, Watch};
 use crate::pieces::Pieces;
 use crate::prefetch::prefetch;
-use crate::shard::{Probe, Shard, Slot, StateId, shard_of};
+use crate::shard::{Probe, Shard, StateId, shard_of};
 
 /// How many candidates are collected before they are looked up: few enough to stay in the first cache.
 pub(crate) const TOGETHER: usize = 128;
-/// How many lookups of stored states are under way at once.
-const STATES_AHEAD: usize = 8;
 /// How many states of the frontier are under way at once.
 pub(crate) const FRONTIER_AHEAD: usize = 4;
 
@@ -35,20 +34,16 @@ impl<S: PartialEq + Hash> Store<'_, S> {
     /// Stores the candidates that are new, in their order.
     pub(crate) fn add_all(&mut self, candidates: &mut Candidates<S>, place: &mut Place) -> Result<(), Limit> {
         let shards = &self.shards;
-        candidates.hash(place, |hash| shards[shard_of(hash)].prefetch_slot(hash));
-
-        place.phase = Phase::Store;
-        let Candidates { states, parents, hashes } = candidates;
-        let mut slots = [Slot::default(); STATES_AHEAD];
-        for (slot, hash) in slots.iter_mut().zip(&*hashes) {
-            *slot = self.shards[shard_of(*hash)].peek(*hash);
+        candidates.hash(place);
+        for hash in &candidates.hashes {
+            shards[shard_of(*hash)].prefetch_slot(*hash);
         }
+        place.phase = Phase::Store;
+        let Candidates { states, parents, hashes, slots } = candidates;
+        slots.clear();
+        slots.extend(hashes.iter().map(|hash| shards[shard_of(*hash)].peek(*hash)));
         let mut queue = states.drain(..);
-        for (turn, (&hash, &parent)) in hashes.iter().zip(&*parents).enumerate() {
-            let slot = slots[turn % STATES_AHEAD];
-            if let Some(ahead) = hashes.get(turn + STATES_AHEAD) {
-                slots[turn % STATES_AHEAD] = self.shards[shard_of(*ahead)].peek(*ahead);
-            }
+        for ((&hash, &parent), &slot) in hashes.iter().zip(&*parents).zip(&*slots) {
             place.state = parent;
             let shard = shard_of(hash);
             // A state that is known is dropped where it lies, without being moved.

@@ -79,6 +79,8 @@ pub(crate) struct Shard<S> {
 
 impl<S: PartialEq + Hash> Shard<S> {
     const FIRST_BITS: u32 = 4;
+    /// How many states are entered together when the table grows.
+    const TOGETHER: usize = 64;
 
     pub(crate) fn new() -> Self {
         Self { states: Pieces::new(), parents: Pieces::new(), table: Vec::new(), bits: 0 }
@@ -201,12 +203,25 @@ impl<S: PartialEq + Hash> Shard<S> {
         budget.release(size_of_val(&self.table[..]));
         self.table = table;
         self.bits = bits;
-        for (local, state) in self.states.iter().enumerate() {
-            let hash = hash_of(state);
-            let index = free_slot(&self.table, self.home(hash));
-            self.table[index] = self.tag(hash) << bits | (local as u32 + 1);
-        }
+        self.enter_all();
         Ok(())
+    }
+
+    /// Enters all states into the empty table.
+    fn enter_all(&mut self) {
+        let mut numbers = 1..;
+        let mut hashes = Vec::with_capacity(Self::TOGETHER);
+        for states in self.states.pieces().flat_map(|piece| piece.chunks(Self::TOGETHER)) {
+            hashes.clear();
+            hashes.extend(states.iter().map(hash_of));
+            for hash in &hashes {
+                prefetch(&self.table[self.home(*hash)]);
+            }
+            for (hash, number) in hashes.iter().zip(&mut numbers) {
+                let index = free_slot(&self.table, self.home(*hash));
+                self.table[index] = self.tag(*hash) << self.bits | number;
+            }
+        }
     }
 }
 
@@ -239,7 +254,7 @@ mod tests {
             }
         }
         assert_eq!(shard.len(), 50_000);
-        assert!(shard.states.iter().copied().eq((0..50_000).map(|n| n * 977)));
+        assert!(shard.states.pieces().flatten().copied().eq((0..50_000).map(|n| n * 977)));
     }
 
     #[test]
