@@ -54,8 +54,13 @@
 //!   Xen, `paravirt_alloc_ldt()`, 32 bit and hotplug.
 //! - A11: unrelated flushes of the address space (`munmap()`) are seen only as what they do to lazy CPUs
 //!   ([`CpuStep::LeaveEarly`]), and only in forms where that matters; elsewhere they would only empty TLBs.
-//! - A12: page-table pages themselves are freed at exit after the flush; that no CPU walks a freed one is the property
-//!   `page-table-outlives-its-users`, stated of the whole table. Paging-structure caches are not modelled.
+//! - A12: page-table pages are freed at exit when the flush is over. `page-table-outlives-its-users` says that no CPU
+//!   with interrupts on has the page table loaded then. It does not hold for a CPU that is in the middle of leaving: that
+//!   has cleared its bit in `mm_cpumask`, still has the page table, and the flush of exit does not reach it. The window is
+//!   a few instructions of kernel code in the kernel as well; whether a speculative walk there can do harm is not decided
+//!   here. Paging-structure caches are not modelled.
+//! - A13: flushes of the slots follow one another (`ldt_usr_sem`), so a CPU that is neither lazy nor switching is never
+//!   behind by 2; the case is there because the kernel has it.
 //!
 //! # Bounds
 //! CPUs, threads, foreign tasks, pages, entries, calls and failures, as the parameters say. Two CPUs suffice for one to
@@ -125,7 +130,9 @@ impl CpuSet {
 pub enum Task {
     /// A thread of the process.
     Thread(ThreadId),
-    /// A kernel thread, the idle task or another process.
+    /// A kernel thread or the idle task, which borrows this address space.
+    Borrower,
+    /// Another process, or a kernel thread that borrows from one.
     Foreign,
 }
 
@@ -477,6 +484,12 @@ pub struct Config {
     pub lazy: LazyFlush,
     /// `switch_mm()` compares the new address space with `active_mm`, not with `loaded_mm`.
     pub switch_compares_active: bool,
+    /// `enter_lazy_tlb()` sets `is_lazy`.
+    pub enters_lazy: bool,
+    /// A flush records the generation that it has caught up with.
+    pub records_generation: bool,
+    /// A kernel thread whose CPU leaves the address space keeps its reference to it.
+    pub keeps_reference: bool,
     /// The LDT is freed with the last reference to the address space, not with its last user.
     pub exit_waits: bool,
 }

@@ -9,7 +9,7 @@ use crate::machine::Property;
 
 /// The CPU runs a thread of the process with interrupts on: user code may run before anything else happens.
 fn runs_user_code(cpu: &Cpu) -> bool {
-    cpu.task != Task::Foreign && cpu.pc == CpuPc::Run
+    cpu.task.is_thread() && cpu.pc == CpuPc::Run
 }
 
 /// The translation that the CPU uses for an entry of a slot: that in its TLB, or else that in the page table.
@@ -140,19 +140,38 @@ fn foreign_ldtr_is_clear(_: &Ldt, state: &State) -> bool {
     state.cpus.iter().all(|cpu| cpu.pc != CpuPc::Run || cpu.page_table || cpu.ldtr.is_none())
 }
 
-fn user_of_page_table_is_in_mask(_: &Ldt, state: &State) -> bool {
-    let in_mask = |number: usize| state.mask.has(number as u8);
-    state.cpus.iter().enumerate().all(|(number, cpu)| {
-        cpu.pc != CpuPc::Run || cpu.page_table == cpu.loaded && (!cpu.page_table || in_mask(number))
-    })
+fn at_rest(state: &State, holds: impl Fn(u8, &Cpu) -> bool) -> bool {
+    state.cpus.iter().enumerate().all(|(number, cpu)| cpu.pc != CpuPc::Run || holds(number as u8, cpu))
+}
+
+fn mask_follows_loaded_mm(_: &Ldt, state: &State) -> bool {
+    at_rest(state, |number, cpu| cpu.page_table == cpu.loaded && cpu.page_table == state.mask.has(number))
+}
+
+fn lazy_flag_is_right(_: &Ldt, state: &State) -> bool {
+    at_rest(state, |_, cpu| cpu.lazy == (cpu.page_table && cpu.task == Task::Borrower))
+}
+
+fn generation_is_right(_: &Ldt, state: &State) -> bool {
+    let may_lag = |number: u8| {
+        state.threads.iter().any(|thread| matches!(thread.pc, Pc::FlushSend(_)) || thread.flush.has(number))
+    };
+    at_rest(state, |number, cpu| !cpu.task.is_thread() || cpu.behind == 0 || may_lag(number))
 }
 
 fn thread_has_its_page_table(_: &Ldt, state: &State) -> bool {
-    state.cpus.iter().all(|cpu| !runs_user_code(cpu) || cpu.page_table && cpu.active && !cpu.lazy)
+    at_rest(state, |_, cpu| !cpu.task.is_thread() || cpu.page_table)
+}
+
+fn user_holds_reference(_: &Ldt, state: &State) -> bool {
+    at_rest(state, |_, cpu| cpu.active == (cpu.task != Task::Foreign))
 }
 
 fn page_table_outlives_its_users(_: &Ldt, state: &State) -> bool {
-    !state.is_gone() || state.cpus.iter().all(|cpu| !cpu.page_table && !cpu.active)
+    let is_flushed = |thread: &Thread| matches!(thread.pc, Pc::ExitFreePages | Pc::ExitFreeStruct);
+    let tables_freed = state.is_gone() || state.threads.iter().any(is_flushed);
+    let unused = !tables_freed || at_rest(state, |_, cpu| !cpu.page_table);
+    unused && !(state.is_gone() && state.cpus.iter().any(|cpu| cpu.page_table || cpu.active))
 }
 
 fn locks_are_released(_: &Ldt, state: &State) -> bool {
@@ -204,14 +223,23 @@ pub(super) const PROPERTIES: &[Property<Ldt>] = &[
     Property::always("foreign-ldtr-is-clear",
         "LDTR still has the table of a process whose page table is no longer loaded: another process uses its segments, or faults.",
         foreign_ldtr_is_clear),
-    Property::always("user-of-page-table-is-in-mask",
-        "A CPU uses the page table and is not in `mm_cpumask`, or does not know it: it gets no interrupts, or ignores them.",
-        user_of_page_table_is_in_mask),
+    Property::always("mask-follows-loaded-mm",
+        "`mm_cpumask`, `loaded_mm` and CR3 disagree: a CPU that uses the page table gets no interrupts, or one that does not gets them.",
+        mask_follows_loaded_mm),
+    Property::always("lazy-flag-is-right",
+        "`is_lazy` does not say whether a kernel thread borrows the page table: a flush spares a CPU that runs user code, or disturbs one that does not.",
+        lazy_flag_is_right),
+    Property::always("generation-is-right",
+        "A CPU has made every flush and still counts as behind: it flushes everything, again and again.",
+        generation_is_right),
     Property::always("thread-has-its-page-table",
         "A thread runs on the page table of somebody else.",
         thread_has_its_page_table),
+    Property::always("user-holds-reference",
+        "A task uses the address space without a reference to it, or keeps one that it does not need: freed too early, or never.",
+        user_holds_reference),
     Property::always("page-table-outlives-its-users",
-        "The address space is freed while a CPU has its page table loaded.",
+        "The page tables or the address space are freed while a CPU still uses them.",
         page_table_outlives_its_users),
     Property::always("locks-are-released",
         "A thread has left a call with a lock held: the next call hangs.",

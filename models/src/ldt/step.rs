@@ -30,6 +30,13 @@ impl State {
     }
 }
 
+impl Task {
+    /// Whether this is a thread of the process.
+    pub(super) const fn is_thread(self) -> bool {
+        matches!(self, Self::Thread(_))
+    }
+}
+
 impl CpuGo {
     /// The next step of a CPU whose interrupts are off.
     const fn at(pc: CpuPc) -> Option<Self> {
@@ -180,20 +187,20 @@ impl Ldt {
         match step {
             CpuStep::SwitchToThread(id) => self.switch_to_thread(s, cpu, id),
             CpuStep::SwitchToLazy => {
-                if now.task == Task::Foreign {
+                if !now.task.is_thread() {
                     return None;
                 }
                 self.may_switch(s, cpu, true)?;
                 let cpu = s.cpu_mut(cpu);
-                cpu.task = Task::Foreign;
-                cpu.lazy = true;
+                cpu.task = Task::Borrower;
+                cpu.lazy = self.config.enters_lazy;
                 Some(())
             }
             CpuStep::SwitchToOther => {
-                self.may_switch(s, cpu, now.task != Task::Foreign)?;
-                if !now.active {
+                if now.task == Task::Foreign {
                     return None;
                 }
+                self.may_switch(s, cpu, now.task.is_thread())?;
                 let cpu = s.cpu_mut(cpu);
                 cpu.task = Task::Foreign;
                 cpu.lazy = false;
@@ -236,7 +243,7 @@ impl Ldt {
         if matches!(now.task, Task::Thread(id) if !s.thread(id).pc.is_preemptible()) {
             return None;
         }
-        let foreign = (0..self.cpus).filter(|cpu| s.cpus[*cpu as usize].task == Task::Foreign).count() as u8;
+        let foreign = (0..self.cpus).filter(|cpu| !s.cpus[*cpu as usize].task.is_thread()).count() as u8;
         (!more || foreign < self.kernel_threads).then_some(())
     }
 
@@ -334,7 +341,7 @@ impl Ldt {
                     c.ldtr = None;
                 }
                 // A kernel thread that is only interrupted keeps its reference to the address space.
-                if now.answering.is_none() {
+                if now.answering.is_none() || !self.config.keeps_reference {
                     c.active = false;
                 }
                 self.end_of_sequence(s, cpu);
@@ -384,7 +391,7 @@ impl Ldt {
             Ipi::Reload(_) => {
                 let concerned = match self.config.test {
                     HandlerTest::LoadedMm => now.loaded,
-                    HandlerTest::TaskMm => now.task != Task::Foreign,
+                    HandlerTest::TaskMm => now.task.is_thread(),
                     HandlerTest::ActiveMm => now.active,
                 };
                 if concerned {
@@ -403,7 +410,7 @@ impl Ldt {
             }
             Ipi::Flush(from) => {
                 if now.loaded {
-                    flush_tlb(s, cpu, from);
+                    flush_tlb(s, cpu, from, self.config.records_generation);
                 }
                 acknowledge(s, cpu, ipi);
             }
@@ -623,8 +630,8 @@ impl Ldt {
                 let others = ThreadId::ALL.into_iter().filter(|other| *other != id);
                 let is_last = others.into_iter().all(|other| s.thread(other).pc == Pc::Gone);
                 let c = s.cpu_mut(cpu);
-                c.task = Task::Foreign;
-                c.lazy = true;
+                c.task = Task::Borrower;
+                c.lazy = self.config.enters_lazy;
                 s.thread_mut(id).pc = if is_last { Pc::ExitUnlink } else { Pc::Gone };
             }
             (Action::UnlinkTables, Pc::ExitUnlink) => {
@@ -853,7 +860,7 @@ fn acknowledge(s: &mut State, cpu: u8, ipi: Ipi) {
 }
 
 /// `flush_tlb_func()`: drops the range if that is all the CPU is behind, everything if it is further behind.
-fn flush_tlb(s: &mut State, cpu: u8, from: ThreadId) {
+fn flush_tlb(s: &mut State, cpu: u8, from: ThreadId, records_generation: bool) {
     let request = *s.thread(from);
     let c = s.cpu_mut(cpu);
     c.tlb = match (c.behind, request.slot) {
@@ -861,5 +868,7 @@ fn flush_tlb(s: &mut State, cpu: u8, from: ThreadId) {
         (1, Some(slot)) => c.tlb.without(slot, request.index),
         _ => Translations::NONE,
     };
-    c.behind = 0;
+    if records_generation {
+        c.behind = 0;
+    }
 }

@@ -36,7 +36,7 @@ impl Names {
     fn task(&self, task: Task) -> Task {
         match task {
             Task::Thread(id) => Task::Thread(self.thread(id)),
-            Task::Foreign => Task::Foreign,
+            Task::Borrower | Task::Foreign => task,
         }
     }
     fn state(&self, state: &State) -> State {

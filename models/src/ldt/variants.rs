@@ -60,6 +60,9 @@ pub(super) const MAINLINE: Config = Config {
     switch_loads_ldtr: true,
     lazy: LazyFlush::CatchUp,
     switch_compares_active: false,
+    enters_lazy: true,
+    records_generation: true,
+    keeps_reference: true,
     exit_waits: true,
 };
 
@@ -448,9 +451,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "kverdict: a one-line change that moves cpumask_set_cpu() down",
             Config { mask: MaskBit::AfterPageTable, ..MAINLINE },
         ),
-        Expect::broken(
-            &["no-mapped-free-page"],
-            "The CPU has walked the page table and is not interrupted for the flush. LDTR is right: it is loaded later.",
+        Expect::broken(&["no-mapped-free-page", "generation-is-right"], "The CPU has walked the page table and is not interrupted for the flush. LDTR is right: it is loaded later.",
         )
         .without(NO_REUSE),
     ),
@@ -473,9 +474,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "kverdict: a one-line change that forgets cpumask_set_cpu()",
             Config { mask: MaskBit::Never, ..MAINLINE },
         ),
-        Expect::broken(
-            &["synchronous", "user-of-page-table-is-in-mask"],
-            "The CPU runs threads of the process and gets no interrupts.",
+        Expect::broken(&["synchronous", "mask-follows-loaded-mm", "page-table-outlives-its-users"], "The CPU runs threads of the process and gets no interrupts, not even that of exit.",
         )
         .without(ONE_CALL),
     ),
@@ -501,9 +500,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
                 Config { switch_compares_active: true, lazy: LazyFlush::Leave, ..MAINLINE },
             )
         },
-        Expect::broken(
-            &["synchronous", "thread-has-its-page-table"],
-            "A lazy CPU has left the address space; the thread that comes back runs on whatever page table is loaded.",
+        Expect::broken(&["synchronous", "lazy-flag-is-right", "thread-has-its-page-table"], "A lazy CPU has left the address space; the thread that comes back runs on whatever page table is loaded.",
         )
         .without(ONE_CALL),
     ),
@@ -515,7 +512,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "kverdict: the lazy mode since 4.20 with half of it forgotten",
             Config { lazy: LazyFlush::Skip, ..MAINLINE },
         ),
-        Expect::broken(&["no-mapped-free-page"], "The CPU comes back to user mode with a translation to a freed page.")
+        Expect::broken(&["no-mapped-free-page", "generation-is-right"], "The CPU comes back to user mode with a translation to a freed page.")
             .without(NO_REUSE),
     ),
     at(
@@ -531,6 +528,43 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             "A lazy CPU has the page table loaded when the address space is freed, and finds no LDT when it clears LDTR.",
         )
         .without(NO_REUSE_NO_SWITCH),
+    ),
+    at(
+        LAZY_ONE_CALL,
+        versus_mainline(
+            "lazy-flag-not-set",
+            "A CPU that switches to a kernel thread does not say that it is lazy.",
+            "kverdict: a one-line change that forgets enter_lazy_tlb()",
+            Config { enters_lazy: false, ..MAINLINE },
+        ),
+        Expect::broken(
+            &["lazy-flag-is-right", "page-table-outlives-its-users"],
+            "The flush of exit only empties its TLB; it does not leave, and the page tables are freed under it.",
+        )
+        .without(&["old-ldt-used-while-slot-fills", "both-slots-used", "slot-used-again", "freed-page-used-again", "lazy-cpu-reloads"]),
+    ),
+    at(
+        LAZY,
+        versus_mainline(
+            "generation-not-recorded",
+            "A flush does not record the generation that it has caught up with.",
+            "kverdict: a one-line change that forgets to store local_tlb_gen",
+            Config { records_generation: false, ..MAINLINE },
+        ),
+        Expect::broken(&["generation-is-right"], "Nothing goes wrong but time: every later flush of a range becomes one of everything.").without(NO_REUSE),
+    ),
+    at(
+        LAZY_ONE_CALL,
+        Variant {
+            compare_with: "mainline-lazy-interrupted",
+            ..versus_mainline(
+                "reference-dropped-in-handler",
+                "A kernel thread whose CPU leaves the address space for a flush loses its reference to it.",
+                "kverdict: mmdrop() in the wrong place",
+                Config { keeps_reference: false, lazy: LazyFlush::Leave, ..MAINLINE },
+            )
+        },
+        Expect::broken(&["user-holds-reference"], "The address space may be freed while the kernel thread still has it as active_mm.").without(ONE_CALL),
     ),
     at(
         TWO_PAGES,

@@ -223,8 +223,8 @@ fn cpu_panel(s: &State, number: u8) -> Panel {
     let cpu = &s.cpus[number as usize];
     let runs = match cpu.task {
         Task::Thread(id) => thread_name(id),
-        Task::Foreign if cpu.lazy => "kernel thread, lazy".to_string(),
-        Task::Foreign if cpu.active => "kernel thread that borrowed the mm".to_string(),
+        Task::Borrower if cpu.lazy => "kernel thread, lazy".to_string(),
+        Task::Borrower => "kernel thread, not lazy".to_string(),
         Task::Foreign => "something else".to_string(),
     };
     let page_table = match (cpu.page_table, cpu.loaded) {
@@ -249,6 +249,7 @@ fn cpu_panel(s: &State, number: u8) -> Panel {
         .row("interrupts", interrupts_text(cpu))
         .row("pending", if pending.is_empty() { "none".to_string() } else { pending.join(", ") })
         .row("page table", page_table)
+        .row("holds the mm", yes(cpu.active))
         .row("LDTR", ldtr_text(cpu.ldtr))
         .row("has read", ldt_or_null(cpu.ldt))
         .row("TLB has missed", missed);
