@@ -168,10 +168,13 @@ fn user_holds_reference(_: &Ldt, state: &State) -> bool {
 }
 
 fn page_table_outlives_its_users(_: &Ldt, state: &State) -> bool {
-    let is_flushed = |thread: &Thread| matches!(thread.pc, Pc::ExitFreePages | Pc::ExitFreeStruct);
-    let tables_freed = state.is_gone() || state.threads.iter().any(is_flushed);
-    let unused = !tables_freed || at_rest(state, |_, cpu| !cpu.page_table);
-    unused && !(state.is_gone() && state.cpus.iter().any(|cpu| cpu.page_table || cpu.active))
+    let any = |at: fn(Pc) -> bool| state.threads.iter().any(|thread| at(thread.pc));
+    // A CPU that has the page table must have been told that tables were taken out of it.
+    let taken_out = state.mm.tables == 0 && any(|pc| matches!(pc, Pc::ErrorFreePages | Pc::ErrorFreeStruct));
+    let told = !taken_out || at_rest(state, |_, cpu| !cpu.page_table || cpu.behind == 0);
+    let all_freed = state.is_gone() || any(|pc| matches!(pc, Pc::ExitFreePages | Pc::ExitFreeStruct));
+    let left = !all_freed || at_rest(state, |_, cpu| !cpu.page_table);
+    told && left && !(state.is_gone() && state.cpus.iter().any(|cpu| cpu.page_table || cpu.active))
 }
 
 fn locks_are_released(_: &Ldt, state: &State) -> bool {

@@ -158,6 +158,17 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             .without(NO_SWITCH),
     ),
     at_both(
+        &[("kernel_threads", 1), ("writes", 1), ("failures", 1)],
+        &[("kernel_threads", 1), ("writes", 1), ("failures", 3), ("callers", 2)],
+        versus_mainline(
+            "mainline-out-of-memory",
+            "The same with an allocation that fails while CPUs are lazy: the first LDT or its page table.",
+            PATCH_2018,
+            MAINLINE,
+        ),
+        Expect::holds("The flush after taking page tables out reaches lazy CPUs too.").without(ONE_CALL),
+    ),
+    at_both(
         LAZY,
         &[("kernel_threads", 1), ("callers", 2), ("failures", 1)],
         versus_mainline(
