@@ -91,7 +91,7 @@ impl Ldt {
 
     /// Whether the allocator may hand out this page.
     fn may_hand_out(&self, state: &State, page: Page) -> bool {
-        state.memory.may_hand_out(page, self.pages, |page| state.is_remembered(page))
+        state.memory.may_hand_out(page, self.pages(), |page| state.is_remembered(page))
     }
 
     /// Proposes the steps that may be possible, by where CPUs and threads stand.
@@ -102,11 +102,9 @@ impl Ldt {
             match CpuGo::at(cpu.pc) {
                 Some(go) => add(CpuStep::Go(go)),
                 None => {
-                    if !s.is_gone() {
-                        add(CpuStep::SwitchToLazy);
-                        add(CpuStep::SwitchToOther);
-                        add(CpuStep::LeaveEarly);
-                    }
+                    add(CpuStep::SwitchToLazy);
+                    add(CpuStep::SwitchToOther);
+                    add(CpuStep::LeaveEarly);
                     for id in ThreadId::ALL {
                         let thread = s.thread(id);
                         if thread.pc != Pc::Gone {
@@ -613,7 +611,8 @@ impl Ldt {
 
     /// Whether an allocation may fail: as often as the size allows, and whenever there is nothing to hand out.
     fn may_fail(&self, s: &mut State) -> Option<()> {
-        let exhausted = !Page::ALL.into_iter().any(|page| self.may_hand_out(s, page));
+        let no_page = !Page::ALL.into_iter().any(|page| self.may_hand_out(s, page));
+        let exhausted = no_page || s.memory.ldts.iter().all(|ldt| ldt.alive);
         if s.failures < self.failures {
             s.failures += 1;
             return Some(());
