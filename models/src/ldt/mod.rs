@@ -415,7 +415,7 @@ pub enum OnError {
     FreeNew,
     /// If there was no LDT, `free_ldt_pgtables()`; then `free_ldt_struct(new_ldt)`.
     FreeTables,
-    /// The entries that were set are cleared and flushed; then `free_ldt_struct(new_ldt)`.
+    /// The same, but if there was an LDT, the entries that were set are cleared and flushed first.
     Unmap,
 }
 
@@ -867,21 +867,26 @@ impl Machine for Ldt {
         let two_pages = self.entries > memory::PER_PAGE;
         // A lock that is never dropped stops the second call, and with it everything else.
         let stuck = has(Phase::TakeLock) && !has(Phase::DropLock) && self.writes > 1;
+        let somebody_else = self.cpus > 1 && (self.threads > 1 || waits);
         match KINDS[kind].name {
-            "FlushRaiseGeneration" | "FlushSendIpi" | "AnswerFlush" | "UnlinkTables" => !stuck || self.failures > 0,
-            "W13Free" => !stuck || self.failures > 0,
-            "W6ShowSlots" => has(Phase::Show),
-            "CacheTranslation" => has(Phase::Show),
+            "OutOfMemory" => self.failures > 0,
+            "W6ShowSlots" | "CacheTranslation" => has(Phase::Show),
+            "FlushRaiseGeneration" | "FlushSendIpi" | "AnswerFlush" | "UnlinkTables" | "W13Free" => {
+                !stuck || self.failures > 0
+            }
             "W9TakeLock" => has(Phase::TakeLock),
             "W11DropLock" => has(Phase::DropLock),
-            "OutOfMemory" => self.failures > 0,
             "W12ClearEntry" => {
                 let in_place = self.config.in_place && self.entries == 1;
                 let undo = self.config.on_error == OnError::Unmap && two_pages && self.failures > 0;
-                undo || has(Phase::Unmap) && self.writes > 1 && !in_place && !stuck
+                self.writes > 1 && (undo || has(Phase::Unmap) && !in_place && !stuck)
             }
+            "ThreadExits" => !stuck || self.threads > 1,
+            "SwitchTask" | "LoadPageTable" | "LeaveMm" => !stuck || self.threads > 1 || waits,
             "SwitchSetMask" => waits && self.config.mask != MaskBit::Never,
             "ReadGeneration" => waits,
+            "AnswerReload" => self.config.own_cpu || somebody_else,
+            "ReadLdtPointer" | "LoadLdtr" => self.config.own_cpu || somebody_else || waits,
             _ => true,
         }
     }
