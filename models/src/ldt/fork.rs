@@ -612,8 +612,6 @@ impl LdtFork {
     }
 }
 
-// ---- properties ----
-
 fn installed_ldt_alive(_: &LdtFork, s: &State) -> bool {
     let whole = |id: LdtId| {
         let ldt = s.memory.ldt(id);
@@ -754,8 +752,6 @@ const PROPERTIES: &[Property<LdtFork>] = &[
         |_, s: &State| s.parent_is == Parent::Gone && s.child_is == Child::Runs && s.child.ldt.is_some(),
     ),
 ];
-
-// ---- variants ----
 
 const COMMIT_2017: &str = "f55f0501cbf6 \"x86/pti: Put the LDT in its own PGD if PTI is on\", December 2017";
 const REVIEW: &str = "mail of 30 December 2017, Re: Review of KPTI patchset";
@@ -908,8 +904,6 @@ const VARIANTS: &[Variant<Config>] = &[
         Expect::broken(&["child-has-parents-ldt"], "The child's last descriptor is zero."),
     ),
 ];
-
-// ---- labels and sizes ----
 
 const KINDS: &[StepKind] = &[
     StepKind::new("W1Call", "A thread of the parent calls modify_ldt().", "write_ldt()"),

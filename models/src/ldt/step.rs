@@ -416,8 +416,6 @@ impl Ldt {
         Some(())
     }
 
-    // ---- threads ----
-
     fn thread_step(&self, s: &mut State, id: ThreadId, action: Action) -> Option<()> {
         let now = *s.thread(id);
         let cpu = s.cpu_of(id);

@@ -121,7 +121,6 @@ const fn at_both(quick: Sizes, deep: Sizes, variant: Variant<Config>, expect: Ex
 }
 
 pub(super) const VARIANTS: &[Variant<Config>] = &[
-    // ---- what holds ----
     at_both(
         &[("kernel_threads", 1), ("writes", 3)],
         &[("kernel_threads", 1), ("writes", 3), ("entries", 2)],
@@ -209,7 +208,6 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(NO_REUSE_NO_SWITCH),
     ),
-    // ---- posted and debated ----
     at(
         ALONE,
         versus_mainline(
@@ -436,7 +434,6 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         )
         .without(&["both-slots-used", "slot-used-again", "lazy-cpu-reloads", "call-preempted"]),
     ),
-    // ---- one-line changes of our own ----
     at(
         TWO_PAGES,
         Variant {
