@@ -175,6 +175,32 @@ impl ClearAsid {
         }
     }
 
+    /// Implies the claims, is true at the beginning, and is kept by every step of the forms that hold (see the test).
+    pub fn invariant(&self, s: &State) -> bool {
+        let all = bit(self.asids) - 1;
+        (0..self.cpus).all(|number| {
+            let cpu = &s.cpus[number as usize];
+            let others = cpu.known & !bit(cpu.loaded);
+            let is_in_range = cpu.loaded < self.asids && (cpu.known | cpu.stale) & !all == 0;
+            let answered = !s.pending.has(number);
+            let loaded_is_good = cpu.known & bit(cpu.loaded) != 0 && !(answered && cpu.stale & bit(cpu.loaded) != 0);
+            let is_flagged = !answered || cpu.stale & others == 0 || cpu.invalidate_other;
+            // Inside, the flag is still set, and what the loop has passed is cleared but for the loaded context.
+            let passed = match s.pc {
+                _ if !self.is_inside(s, number) => true,
+                Pc::Outside => true,
+                Pc::Compare(asid) => cpu.invalidate_other && others & (bit(asid) - 1) == 0,
+                Pc::Clear(asid) => cpu.invalidate_other && others & (bit(asid) - 1) == 0 && asid != cpu.loaded,
+                Pc::ClearFlag => cpu.invalidate_other && others == 0,
+            };
+            is_in_range && loaded_is_good && is_flagged && passed
+        }) && match s.pc {
+            Pc::Outside => true,
+            Pc::Compare(asid) | Pc::Clear(asid) => s.on.is_some() && asid < self.asids,
+            Pc::ClearFlag => s.on.is_some(),
+        }
+    }
+
     fn caller_step(&self, s: &mut State, step: Step) -> Option<()> {
         let on = s.on?;
         let cpu = &mut s.cpus[on as usize];
@@ -574,6 +600,37 @@ mod tests {
         let switch = |asid| Step::Switch { cpu: 1, asid };
         let state = after(&machine, &[switch(1), Step::K1RemoveMapping, Step::K2Answer { cpu: 1 }, switch(0)]);
         assert_eq!(state.cpus[1], Cpu { loaded: 0, known: 0b11, stale: 0, invalidate_other: false });
+    }
+
+    /// Every state of two CPUs with two contexts, reachable or not.
+    fn every_state() -> Vec<State> {
+        let cpu = |n: u8| Cpu { loaded: n & 1, known: n >> 1 & 3, stale: n >> 3 & 3, invalidate_other: n >> 5 == 1 };
+        let pcs = [Pc::Outside, Pc::Compare(0), Pc::Compare(1), Pc::Clear(0), Pc::Clear(1), Pc::ClearFlag];
+        let mut all = Vec::new();
+        for (first, second) in (0..64).flat_map(|first| (0..64).map(move |second| (first, second))) {
+            let cpus = [cpu(first), cpu(second), cpu(0)];
+            for (pc, on) in pcs.into_iter().flat_map(|pc| [None, Some(0), Some(1)].map(|on| (pc, on))) {
+                all.extend((0..4).map(|pending| State { cpus, pc, on, pending: CpuSet(pending), flushes: 0 }));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_invariant_is_kept_by_every_step_and_implies_the_claims() {
+        for off in [Off::Interrupts, Off::Preemption] {
+            let machine = ClearAsid { config: Config { off, ..MAINLINE }, cpus: 2, asids: 2, flushes: 1 };
+            assert!(machine.invariant(&machine.initial_states()[0]));
+            let steps = machine.every_step();
+            for before in every_state().into_iter().filter(|state| machine.invariant(state)) {
+                for property in PROPERTIES.iter().filter(|p| p.kind == crate::machine::PropertyKind::Always) {
+                    assert!((property.holds)(&machine, &before), "{} in {before:?}", property.name);
+                }
+                for after in steps.iter().filter_map(|step| machine.step(&before, *step)) {
+                    assert!(machine.invariant(&after), "{before:?} to {after:?}");
+                }
+            }
+        }
     }
 
     #[test]

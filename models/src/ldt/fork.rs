@@ -612,8 +612,6 @@ impl LdtFork {
     }
 }
 
-// ---- properties ----
-
 fn installed_ldt_alive(_: &LdtFork, s: &State) -> bool {
     let whole = |id: LdtId| {
         let ldt = s.memory.ldt(id);
@@ -664,10 +662,13 @@ fn child_has_parents_ldt(_: &LdtFork, s: &State) -> bool {
     s.child_is != Child::Runs || image.is_none_or(was_in_effect)
 }
 
-fn child_ldt_is_mapped(_: &LdtFork, s: &State) -> bool {
-    let Some(ldt) = s.child.ldt.map(|id| s.memory.ldt(id)) else { return true };
-    let shows = |slot: Slot| (0..ldt.size).all(|i| s.child.walk(slot, i) == ldt.pages[i as usize]);
-    s.child_is != Child::Runs || ldt.slot.is_some_and(shows)
+fn ldt_is_mapped(_: &LdtFork, s: &State) -> bool {
+    let is_mapped = |mm: &Mm| {
+        let Some(ldt) = mm.ldt.map(|id| s.memory.ldt(id)) else { return true };
+        let shows = |slot: Slot| (0..ldt.size).all(|i| mm.walk(slot, i) == ldt.pages[i as usize]);
+        ldt.slot.is_some_and(shows)
+    };
+    (s.parent_is != Parent::Runs || is_mapped(&s.parent)) && (s.child_is != Child::Runs || is_mapped(&s.child))
 }
 
 fn parent_ldt_is_what_was_asked_for(_: &LdtFork, s: &State) -> bool {
@@ -716,9 +717,9 @@ const PROPERTIES: &[Property<LdtFork>] = &[
         child_has_parents_ldt,
     ),
     Property::always(
-        "child-ldt-is-mapped",
-        "The child's LDT is not mapped where its LDTR will point: its first segment load faults.",
-        child_ldt_is_mapped,
+        "ldt-is-mapped",
+        "The LDT of parent or child is not mapped where LDTR points, or will point: the next segment load faults.",
+        ldt_is_mapped,
     ),
     Property::always(
         "ldt-is-what-was-asked-for",
@@ -751,8 +752,6 @@ const PROPERTIES: &[Property<LdtFork>] = &[
         |_, s: &State| s.parent_is == Parent::Gone && s.child_is == Child::Runs && s.child.ldt.is_some(),
     ),
 ];
-
-// ---- variants ----
 
 const COMMIT_2017: &str = "f55f0501cbf6 \"x86/pti: Put the LDT in its own PGD if PTI is on\", December 2017";
 const REVIEW: &str = "mail of 30 December 2017, Re: Review of KPTI patchset";
@@ -820,7 +819,7 @@ const VARIANTS: &[Variant<Config>] = &[
                 "no-dangling-pointer",
                 "no-mapped-free-page",
                 "child-has-parents-ldt",
-                "child-ldt-is-mapped",
+                "ldt-is-mapped",
                 "ldt-is-what-was-asked-for",
             ],
             "The copy of the mm struct has the parent's pointer in it, and nobody has overwritten it.",
@@ -837,6 +836,7 @@ const VARIANTS: &[Variant<Config>] = &[
                 "ldt-is-not-shared",
                 "no-dangling-pointer",
                 "no-mapped-free-page",
+                "ldt-is-mapped",
                 "ldt-is-what-was-asked-for",
             ],
             "Throwing the child away frees the parent's LDT.",
@@ -894,7 +894,7 @@ const VARIANTS: &[Variant<Config>] = &[
         "fork does not map the copy.",
         "kverdict: ldt_dup_context() as it was before page table isolation",
         Config { maps: false, ..MAINLINE },
-        Expect::broken(&["child-ldt-is-mapped"], "The child's LDT has no slot.").without(&["fork-fails-half-way"]),
+        Expect::broken(&["ldt-is-mapped"], "The child's LDT has no slot.").without(&["fork-fails-half-way"]),
     ),
     variant(
         "fork-copies-one-less",
@@ -904,8 +904,6 @@ const VARIANTS: &[Variant<Config>] = &[
         Expect::broken(&["child-has-parents-ldt"], "The child's last descriptor is zero."),
     ),
 ];
-
-// ---- labels and sizes ----
 
 const KINDS: &[StepKind] = &[
     StepKind::new("W1Call", "A thread of the parent calls modify_ldt().", "write_ldt()"),

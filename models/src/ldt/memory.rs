@@ -336,13 +336,15 @@ pub struct Mm {
     pub entries: Translations,
     /// For which page-table entries (bit 2 * slot + entry) a page table exists.
     pub tables: u8,
+    /// The upper levels of the page table are there, perhaps without the last.
+    pub upper: bool,
     /// The user-mode page table leads to the slots.
     pub visible: bool,
 }
 
 impl Mm {
     /// A new address space without an LDT.
-    pub const EMPTY: Self = Self { ldt: None, entries: Translations::NONE, tables: 0, visible: false };
+    pub const EMPTY: Self = Self { ldt: None, entries: Translations::NONE, tables: 0, upper: false, visible: false };
 
     /// Whether a page table for the entry exists.
     pub const fn has_table(&self, slot: Slot, entry: u8) -> bool {
@@ -350,6 +352,7 @@ impl Mm {
     }
     /// What `get_locked_pte()` does before it takes the lock: provides a page table for the entry.
     pub const fn provide_table(&mut self, tables: Tables, slot: Slot, entry: u8) {
+        self.upper = true;
         self.tables |= match tables {
             Tables::OneForAll => 0b1111,
             Tables::OneForEach => 1 << (2 * slot as u8 + entry),

@@ -63,7 +63,8 @@
 //!   behind by 2; the case is there because the kernel has it.
 //!
 //! # Bounds
-//! CPUs, threads, foreign tasks, pages, entries, calls and failures, as the parameters say. Two CPUs suffice for one to
+//! CPUs, threads, foreign tasks, entries, calls and failures, as the parameters say; three pages, or four if an LDT may
+//! need two: enough for the old LDT and the new one, so that memory runs out only where it is lost. Two CPUs suffice for one to
 //! use what another replaces. Three calls suffice for a slot, a page and the address of a struct to be used again.
 
 pub mod clear_asid;
@@ -414,7 +415,7 @@ pub enum OnError {
     FreeNew,
     /// If there was no LDT, `free_ldt_pgtables()`; then `free_ldt_struct(new_ldt)`.
     FreeTables,
-    /// The entries that were set are cleared and flushed; then `free_ldt_struct(new_ldt)`.
+    /// The same, but if there was an LDT, the entries that were set are cleared and flushed first.
     Unmap,
 }
 
@@ -590,10 +591,20 @@ pub struct Ldt {
     pub(crate) threads: u8,
     pub(crate) callers: u8,
     pub(crate) kernel_threads: u8,
-    pub(crate) pages: u8,
     pub(crate) entries: u8,
     pub(crate) writes: u8,
     pub(crate) failures: u8,
+}
+
+impl Ldt {
+    /// The pages of memory: enough for the old LDT and the new one.
+    pub(crate) const fn pages(&self) -> u8 {
+        if self.entries > memory::PER_PAGE {
+            memory::MAX_PAGES as u8
+        } else {
+            3
+        }
+    }
 }
 
 const KINDS: &[StepKind] = &[
@@ -662,7 +673,6 @@ const PARAMETERS: &[Parameter] = &[
         quick: 0,
         deep: 0,
     },
-    Parameter { name: "pages", says: "pages of memory", min: 1, max: 4, quick: 3, deep: 3 },
     Parameter {
         name: "entries",
         says: "entries of an LDT, two to a page",
@@ -699,10 +709,9 @@ impl Machine for Ldt {
             threads: size.get(1),
             callers: size.get(2),
             kernel_threads: size.get(3),
-            pages: size.get(4),
-            entries: size.get(5),
-            writes: size.get(6),
-            failures: size.get(7),
+            entries: size.get(4),
+            writes: size.get(5),
+            failures: size.get(6),
         }
     }
 
@@ -856,24 +865,28 @@ impl Machine for Ldt {
         let spare = self.cpus.saturating_sub(self.threads);
         let waits = self.threads > self.cpus || self.kernel_threads > spare;
         let two_pages = self.entries > memory::PER_PAGE;
-        let replaces = self.writes > 1 && (self.pages > 2 || self.pages > 1 && !(two_pages && self.config.in_place));
         // A lock that is never dropped stops the second call, and with it everything else.
         let stuck = has(Phase::TakeLock) && !has(Phase::DropLock) && self.writes > 1;
+        let somebody_else = self.cpus > 1 && (self.threads > 1 || waits);
         match KINDS[kind].name {
-            "FlushRaiseGeneration" | "FlushSendIpi" | "AnswerFlush" | "UnlinkTables" => !stuck || self.failures > 0,
-            "W13Free" => !stuck,
-            "W6ShowSlots" => has(Phase::Show),
-            "CacheTranslation" => has(Phase::Show),
+            "OutOfMemory" => self.failures > 0,
+            "W6ShowSlots" | "CacheTranslation" => has(Phase::Show),
+            "FlushRaiseGeneration" | "FlushSendIpi" | "AnswerFlush" | "UnlinkTables" | "W13Free" => {
+                !stuck || self.failures > 0
+            }
             "W9TakeLock" => has(Phase::TakeLock),
             "W11DropLock" => has(Phase::DropLock),
-            "OutOfMemory" => self.failures > 0 || self.pages < 3,
             "W12ClearEntry" => {
                 let in_place = self.config.in_place && self.entries == 1;
-                let undo = self.config.on_error == OnError::Unmap && two_pages && self.pages > 1;
-                undo || has(Phase::Unmap) && replaces && !in_place && !stuck
+                let undo = self.config.on_error == OnError::Unmap && two_pages && self.failures > 0;
+                self.writes > 1 && (undo || has(Phase::Unmap) && !in_place && !stuck)
             }
+            "ThreadExits" => !stuck || self.threads > 1,
+            "SwitchTask" | "LoadPageTable" | "LeaveMm" => !stuck || self.threads > 1 || waits,
             "SwitchSetMask" => waits && self.config.mask != MaskBit::Never,
             "ReadGeneration" => waits,
+            "AnswerReload" => self.config.own_cpu || somebody_else,
+            "ReadLdtPointer" | "LoadLdtr" => self.config.own_cpu || somebody_else || waits,
             _ => true,
         }
     }
@@ -911,7 +924,7 @@ mod tests {
     use super::*;
 
     fn machine(config: Config) -> Ldt {
-        Ldt { config, cpus: 2, threads: 2, callers: 1, kernel_threads: 1, pages: 3, entries: 1, writes: 2, failures: 0 }
+        Ldt { config, cpus: 2, threads: 2, callers: 1, kernel_threads: 1, entries: 1, writes: 2, failures: 0 }
     }
 
     /// Thread 0 goes on with the first thing that it can do, and every CPU answers at once, until the call is over.

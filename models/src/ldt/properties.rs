@@ -128,6 +128,14 @@ fn installed_slot_is_valid(_: &Ldt, state: &State) -> bool {
     })
 }
 
+fn mapping_starts_clean(_: &Ldt, state: &State) -> bool {
+    // What do_sanity_check() warns of.
+    let mm = &state.mm;
+    let is_sane = if mm.ldt.is_some() { mm.upper && mm.visible } else { !mm.upper && !mm.visible };
+    let starts = |thread: &Thread| thread.pc == Pc::LockEntry(Work::Map) && thread.index == 0;
+    is_sane || !state.threads.iter().any(starts)
+}
+
 fn slot_serves_its_ldt(_: &Ldt, state: &State) -> bool {
     // What the page table shows in the slot of the installed LDT is that LDT, as long as the process lives.
     let exiting = state.threads.iter().all(|thread| thread.pc.is_exiting());
@@ -168,10 +176,14 @@ fn user_holds_reference(_: &Ldt, state: &State) -> bool {
 }
 
 fn page_table_outlives_its_users(_: &Ldt, state: &State) -> bool {
-    let is_flushed = |thread: &Thread| matches!(thread.pc, Pc::ExitFreePages | Pc::ExitFreeStruct);
-    let tables_freed = state.is_gone() || state.threads.iter().any(is_flushed);
-    let unused = !tables_freed || at_rest(state, |_, cpu| !cpu.page_table);
-    unused && !(state.is_gone() && state.cpus.iter().any(|cpu| cpu.page_table || cpu.active))
+    let any = |at: fn(Pc) -> bool| state.threads.iter().any(|thread| at(thread.pc));
+    // A CPU that has the page table must have been told that tables were taken out of it.
+    let taken_out = state.mm.tables == 0 && any(|pc| matches!(pc, Pc::ErrorFreePages | Pc::ErrorFreeStruct));
+    let told = !taken_out || at_rest(state, |_, cpu| !cpu.page_table || cpu.behind == 0);
+    let all_freed = state.is_gone() || any(|pc| matches!(pc, Pc::ExitFreePages | Pc::ExitFreeStruct));
+    let left = !all_freed || at_rest(state, |_, cpu| !cpu.page_table);
+    let shown = !state.mm.visible || state.mm.upper;
+    told && left && shown && !(state.is_gone() && state.cpus.iter().any(|cpu| cpu.page_table || cpu.active))
 }
 
 fn locks_are_released(_: &Ldt, state: &State) -> bool {
@@ -217,6 +229,9 @@ pub(super) const PROPERTIES: &[Property<Ldt>] = &[
     Property::always("installed-slot-is-valid",
         "An LDT is installed before its slot is known: a CPU that switches now clears LDTR, with a warning.",
         installed_slot_is_valid),
+    Property::always("mapping-starts-clean",
+        "Mapping begins with page tables that should not be there, or without those that should: the kernel warns, and does not know who owns them.",
+        mapping_starts_clean),
     Property::always("slot-serves-its-ldt",
         "The page table does not show the installed LDT in its slot: a CPU that loads it uses something else.",
         slot_serves_its_ldt),
@@ -239,7 +254,7 @@ pub(super) const PROPERTIES: &[Property<Ldt>] = &[
         "A task uses the address space without a reference to it, or keeps one that it does not need: freed too early, or never.",
         user_holds_reference),
     Property::always("page-table-outlives-its-users",
-        "The page tables or the address space are freed while a CPU still uses them.",
+        "The page tables or the address space are freed while a CPU or the user-mode page table still leads to them.",
         page_table_outlives_its_users),
     Property::always("locks-are-released",
         "A thread has left a call with a lock held: the next call hangs.",

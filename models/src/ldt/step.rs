@@ -91,7 +91,7 @@ impl Ldt {
 
     /// Whether the allocator may hand out this page.
     fn may_hand_out(&self, state: &State, page: Page) -> bool {
-        state.memory.may_hand_out(page, self.pages, |page| state.is_remembered(page))
+        state.memory.may_hand_out(page, self.pages(), |page| state.is_remembered(page))
     }
 
     /// Proposes the steps that may be possible, by where CPUs and threads stand.
@@ -99,26 +99,23 @@ impl Ldt {
         for number in 0..self.cpus {
             let cpu = &s.cpus[number as usize];
             let mut add = |step| out.push(Step::Cpu(number, step));
-            match CpuGo::at(cpu.pc) {
-                Some(go) => add(CpuStep::Go(go)),
-                None => {
-                    if !s.is_gone() {
-                        add(CpuStep::SwitchToLazy);
-                        add(CpuStep::SwitchToOther);
-                        add(CpuStep::LeaveEarly);
-                    }
-                    for id in ThreadId::ALL {
-                        let thread = s.thread(id);
-                        if thread.pc != Pc::Gone {
-                            add(CpuStep::SwitchToThread(id));
-                        }
-                        if thread.reload.has(number) {
-                            add(CpuStep::Answer(Ipi::Reload(id)));
-                        }
-                        if thread.flush.has(number) {
-                            add(CpuStep::Answer(Ipi::Flush(id)));
-                        }
-                    }
+            // Interrupts and switches are proposed in the middle of a sequence too; it is `step` that declines them.
+            if let Some(go) = CpuGo::at(cpu.pc) {
+                add(CpuStep::Go(go));
+            }
+            add(CpuStep::SwitchToLazy);
+            add(CpuStep::SwitchToOther);
+            add(CpuStep::LeaveEarly);
+            for id in ThreadId::ALL {
+                let thread = s.thread(id);
+                if thread.pc != Pc::Gone {
+                    add(CpuStep::SwitchToThread(id));
+                }
+                if thread.reload.has(number) {
+                    add(CpuStep::Answer(Ipi::Reload(id)));
+                }
+                if thread.flush.has(number) {
+                    add(CpuStep::Answer(Ipi::Flush(id)));
                 }
             }
             if cpu.page_table && s.mm.visible {
@@ -419,8 +416,6 @@ impl Ldt {
         Some(())
     }
 
-    // ---- threads ----
-
     fn thread_step(&self, s: &mut State, id: ThreadId, action: Action) -> Option<()> {
         let now = *s.thread(id);
         let cpu = s.cpu_of(id);
@@ -472,7 +467,8 @@ impl Ldt {
                 }
             }
             (Action::OutOfMemory, Pc::AllocateStruct | Pc::AllocatePage) => {
-                self.may_fail(s)?;
+                let no_page = !Page::ALL.into_iter().any(|page| self.may_hand_out(s, page));
+                self.may_fail(s, no_page || s.memory.ldts.iter().all(|ldt| ldt.alive))?;
                 if let Some(new) = s.thread_mut(id).new.take() {
                     s.memory.free_pages(new);
                     s.memory.free_struct(new);
@@ -484,7 +480,9 @@ impl Ldt {
                 if s.mm.has_table(now.slot?, now.index) {
                     return None;
                 }
-                self.may_fail(s)?;
+                self.may_fail(s, false)?;
+                // `get_locked_pte()` may have got as far as the last level but one.
+                s.mm.upper = true;
                 self.mapping_failed(s, id);
             }
             (Action::W4CopyEntries, Pc::Copy) => {
@@ -612,8 +610,7 @@ impl Ldt {
     }
 
     /// Whether an allocation may fail: as often as the size allows, and whenever there is nothing to hand out.
-    fn may_fail(&self, s: &mut State) -> Option<()> {
-        let exhausted = !Page::ALL.into_iter().any(|page| self.may_hand_out(s, page));
+    fn may_fail(&self, s: &mut State, exhausted: bool) -> Option<()> {
         if s.failures < self.failures {
             s.failures += 1;
             return Some(());
@@ -748,7 +745,7 @@ impl Ldt {
         give_number_back(s, id);
         let thread = s.thread_mut(id);
         thread.pc = match self.config.on_error {
-            OnError::FreeTables if thread.old.is_none() => Pc::UnlinkTables,
+            OnError::FreeTables | OnError::Unmap if thread.old.is_none() => Pc::UnlinkTables,
             OnError::Unmap if thread.index > 0 => {
                 thread.index -= 1;
                 Pc::LockEntry(Work::Undo)

@@ -215,7 +215,7 @@ pub(super) fn view(m: &Ldt, s: &State) -> Vec<Panel> {
             .row("context.lock", s.lock.map_or("free".to_string(), thread_name))
             .row("page-table lock", s.table_lock.map_or("free".to_string(), thread_name)),
     );
-    panels.extend(memory_panels(&s.memory, m.pages));
+    panels.extend(memory_panels(&s.memory, m.pages()));
     panels
 }
 
