@@ -18,8 +18,8 @@ pub mod scenarios;
 pub mod sync;
 
 pub use event::{Event, Seen};
-pub use scenarios::scenarios;
 pub use explore::{Outcome, explore, replay_under_loom};
+pub use scenarios::scenarios;
 
 /// The ports over std.
 #[path = "port"]

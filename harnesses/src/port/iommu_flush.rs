@@ -176,9 +176,9 @@ impl Kernel {
             pasid: Byte::new(0),
             pasid_entry: Byte::new(0),
             device_working: Byte::new(0),
-            iommu: Lock::new(),
+            iommu: Lock::unheld(),
             iotlb: Byte::new(0),
-            mutex: Lock::new(),
+            mutex: Lock::unheld(),
             rcu: Interrupts::new(2),
             log,
         }
@@ -296,10 +296,10 @@ impl Kernel {
             self.note(me, "F1ReadLock");
         }
         let tested = self.read_pointer(me);
-        if self.config.section == Section::EndsBeforeCall {
-            if let Some(section) = section.take() {
-                self.rcu.rcu_read_unlock(section);
-            }
+        if self.config.section == Section::EndsBeforeCall
+            && let Some(section) = section.take()
+        {
+            self.rcu.rcu_read_unlock(section);
         }
         self.note(me, "F3TestAndCall");
         let mut result = (None, None);

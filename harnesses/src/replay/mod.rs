@@ -102,10 +102,10 @@ fn after_event<R: Rules>(
         steps.clear();
         machine.steps(state, &mut steps);
         for step in &steps {
-            if let Some(after) = machine.step(state, *step) {
-                if R::is_step(machine, state, *step, &after, event) {
-                    next.push(after);
-                }
+            if let Some(after) = machine.step(state, *step)
+                && R::is_step(machine, state, *step, &after, event)
+            {
+                next.push(after);
             }
         }
     }
