@@ -1,6 +1,6 @@
 //! Runs the loom scenarios: `loom [--deep] [--litmus] [--outcomes] [NAME]...`, a name being a mechanism or a scenario.
 //!
-//! `--deep` drops the preemption bounds. `--litmus` adds the litmus tests of the primitives. `--outcomes` prints what was observed.
+//! `--deep` drops the preemption bounds and adds scenarios with more threads. `--litmus` adds the litmus tests of the primitives. `--outcomes` prints what was observed.
 
 use harnesses::scenario::{Bounds, Expected, Scenario};
 use std::process::ExitCode;
@@ -13,7 +13,8 @@ fn main() -> ExitCode {
     let names: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     let wanted = |s: &&Scenario| names.is_empty() || names.iter().any(|n| *n == s.mechanism || *n == s.variant);
     let litmus = if has("--litmus") { harnesses::scenarios::primitives::LITMUS } else { &[] };
-    let chosen: Vec<_> = harnesses::scenarios::scenarios().iter().chain(litmus).filter(wanted).collect();
+    let deeper = if deep { harnesses::scenarios::deep::DEEP } else { &[] };
+    let chosen: Vec<_> = harnesses::scenarios::scenarios().iter().chain(litmus).chain(deeper).filter(wanted).collect();
     if chosen.is_empty() {
         eprintln!("no scenario has that name");
         return ExitCode::from(4);

@@ -19,8 +19,8 @@ fn main() -> ExitCode {
         _ => return usage(),
     };
     let share = Duration::from_secs(seconds) / 4;
-    #[expect(clippy::type_complexity, reason = "a name and a function, said once")]
-    let runs: [(&str, fn() -> u64); 4] =
+    type Round = fn() -> u64;
+    let runs: [(&str, Round); 4] =
         [("io-bitmap", io_bitmap), ("iommu-flush", iommu_flush), ("ldt", ldt), ("pkeys", pkeys)];
     for (name, run) in runs {
         let begin = Instant::now();

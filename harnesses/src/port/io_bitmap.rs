@@ -149,11 +149,11 @@ impl Kernel {
             tasks: [task(), task()],
             tss: [tss(), tss()],
             slots: std::array::from_fn(slot),
-            heap: Lock::new(),
+            heap: Lock::unheld(),
             used: Plain::new(0, "no-data-race: the heap"),
             counter: Word64::new(0),
             counter_plain: Plain::new(0, "no-data-race: the counter of sequence numbers"),
-            run_queue: Lock::new(),
+            run_queue: Lock::unheld(),
             queued: Byte::new(0),
             log,
         }

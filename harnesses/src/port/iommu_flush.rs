@@ -176,9 +176,9 @@ impl Kernel {
             pasid: Byte::new(0),
             pasid_entry: Byte::new(0),
             device_working: Byte::new(0),
-            iommu: Lock::new(),
+            iommu: Lock::unheld(),
             iotlb: Byte::new(0),
-            mutex: Lock::new(),
+            mutex: Lock::unheld(),
             rcu: Interrupts::new(2),
             log,
         }

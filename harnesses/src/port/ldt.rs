@@ -85,6 +85,10 @@ pub struct Config {
     pub irqs_off: bool,
     /// Whether fork copies under `context.lock`.
     pub fork_locks: bool,
+    /// Whether a full barrier stands between raising `tlb_gen` and reading the mask of CPUs to flush.
+    pub flush_barrier: bool,
+    /// Whether a page-table entry is stored after what is in the page.
+    pub entry_release: bool,
 }
 
 impl Config {
@@ -97,6 +101,8 @@ impl Config {
         usr_sem: true,
         irqs_off: true,
         fork_locks: true,
+        flush_barrier: true,
+        entry_release: true,
     };
 }
 
@@ -184,9 +190,9 @@ impl Mm {
             visible: Byte::new(0),
             tlb_gen: Word64::new(0),
             mm_cpumask: Word64::new(mask),
-            ldt_usr_sem: Lock::new(),
-            context_lock: Lock::new(),
-            page_table_lock: Lock::new(),
+            ldt_usr_sem: Lock::unheld(),
+            context_lock: Lock::unheld(),
+            page_table_lock: Lock::unheld(),
             interrupts: Interrupts::new(running.len()),
             cpus: running.iter().map(cpu).collect(),
             log,
@@ -427,6 +433,12 @@ impl Mm {
         self.log.step(cpu as u8, "CacheTranslation", walk, kept, || self.seen())
     }
 
+    /// A speculative access through a slot: the descriptor in the page that the walk finds. Meltdown needs no LDTR.
+    pub fn speculate(&self, cpu: usize, slot: u8) -> Option<u8> {
+        let _instruction = self.interrupts.off(cpu);
+        Some(self.page(self.translate(cpu, slot)?).descriptor.read_once())
+    }
+
     /// User code loads a segment: one instruction, so no interrupt comes between its memory accesses. The descriptor
     /// that it finds; `None` if LDTR is empty.
     ///
@@ -501,7 +513,10 @@ impl Mm {
         let held = self.page_table_lock.lock();
         self.note(actor, "PageTableLock", 1);
         // The hardware may walk at any time, and the process may use what it finds: content before entry.
-        self.do_step(actor, label, || self.entries[usize::from(slot)].store_release(page));
+        self.do_step(actor, label, || {
+            let entry = &self.entries[usize::from(slot)];
+            if self.config.entry_release { entry.store_release(page) } else { entry.write_once(page) }
+        });
         self.note(actor, "PageTableLock", 0);
         drop(held);
     }
@@ -553,7 +568,10 @@ impl Mm {
 
     fn flush(&self, actor: u8, slot: u8) {
         self.do_step(actor, "FlushRaiseGeneration", || self.tlb_gen.inc_return_relaxed());
-        smp_mb();
+        if self.config.flush_barrier {
+            // inc_mm_tlb_gen(): an atomic that returns a value.
+            smp_mb();
+        }
         let mask = self.do_step(actor, "FlushSendIpi", || self.mm_cpumask.read_once());
         self.interrupts.on_each_cpu_mask(mask, |cpu| self.flush_tlb_func(cpu, slot));
         self.note(actor, "AllCpusAnswered", 1);

@@ -116,7 +116,7 @@ impl Mm {
             Update::TwoBytes => Map::Bytes(Byte::new(low), Byte::new(high)),
             _ => Map::Word(Word16::new(map)),
         };
-        Self { config, keys, map, execute_only_pkey: Byte::new(NO_KEY), mmap_sem: Lock::new(), log }
+        Self { config, keys, map, execute_only_pkey: Byte::new(NO_KEY), mmap_sem: Lock::unheld(), log }
     }
 
     /// The map, when nobody is in a call.

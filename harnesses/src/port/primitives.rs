@@ -141,15 +141,9 @@ pub struct Lock(sync::Mutex<()>);
 #[derive(Debug)]
 pub struct Held<'a>(#[expect(dead_code, reason = "released when dropped")] sync::MutexGuard<'a, ()>);
 
-impl Default for Lock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Lock {
     /// A lock that nobody holds.
-    pub fn new() -> Self {
+    pub fn unheld() -> Self {
         Self(sync::Mutex::new(()))
     }
     /// `spin_lock()`, `mutex_lock()`, `down_write()`.
@@ -269,7 +263,7 @@ pub struct Interrupts(Vec<Lock>);
 impl Interrupts {
     /// This many CPUs, all with interrupts on.
     pub fn new(cpus: usize) -> Self {
-        Self((0..cpus).map(|_| Lock::new()).collect())
+        Self((0..cpus).map(|_| Lock::unheld()).collect())
     }
     /// `local_irq_disable()` on `cpu`.
     pub fn off(&self, cpu: usize) -> Held<'_> {

@@ -21,7 +21,7 @@ impl Recorder {
     }
     /// Steps are recorded.
     pub fn on() -> Self {
-        Self { order: Some((Lock::new(), std::sync::Mutex::new(Vec::new()))) }
+        Self { order: Some((Lock::unheld(), std::sync::Mutex::new(Vec::new()))) }
     }
     /// Takes the step `label` of `actor`, records it with the argument that `argument` makes of its result, and with
     /// what `look` sees after it. Without an argument nothing has happened, and nothing is recorded.

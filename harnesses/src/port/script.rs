@@ -72,6 +72,7 @@ pub fn iommu_flush(config: iommu_flush::Config, binds: u8, walks: Vec<u8>) -> Ve
         move || {
             for _ in 0..binds {
                 kernel.bind();
+                kernel.walk();
                 kernel.unbind();
             }
         }

@@ -73,6 +73,37 @@ fn swap_while_walked(config: Config, bounds: Bounds) -> LoomRun {
     })
 }
 
+/// CPU 0 replaces the LDT while CPU 1 reads through a slot, speculatively.
+fn swap_while_speculating(config: Config, slot: u8, bounds: Bounds) -> LoomRun {
+    explore(bounds, move || {
+        let mm = Arc::new(Mm::new(config, &[true, true], Recorder::off()));
+        mm.write_ldt(0, 1);
+        let other = beside!(mm, mm.speculate(1, slot));
+        mm.write_ldt(0, 2);
+        let read = other.join().unwrap();
+        let wrong = read.is_some_and(|descriptor| descriptor != slot + 1);
+        if wrong {
+            return Outcome::judged(shown(read), true, CONSISTENT_DESCRIPTOR);
+        }
+        at_the_end(&mm, 2, shown(read))
+    })
+}
+
+/// CPU 1 has translations from an earlier turn and switches back while CPU 0 replaces the LDT and flushes.
+fn swap_while_switching_back(config: Config, bounds: Bounds) -> LoomRun {
+    explore(bounds, move || {
+        let mm = Arc::new(Mm::new(config, &[true, true], Recorder::off()));
+        mm.write_ldt(0, 1);
+        mm.walk(1, 0);
+        mm.switch_out(1);
+        let other = beside!(mm, mm.switch_in(1));
+        mm.write_ldt(0, 2);
+        other.join().unwrap();
+        let [first, second] = mm.cpu(1).tlb.map(shown);
+        at_the_end(&mm, 2, format!("TLB has {first} and {second}"))
+    })
+}
+
 /// CPU 0 replaces the LDT while CPU 1 switches to a thread of the process, which then uses it.
 fn swap_while_switching(config: Config, bounds: Bounds) -> LoomRun {
     explore(bounds, move || {
@@ -332,6 +363,54 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         Expected::Broken(NO_RACE_ON_LDT),
         &[],
         |bounds| swap_while_switching(Config { irqs_off: false, ..MAINLINE }, bounds),
+    ),
+    scenario(
+        "speculate-old-slot",
+        "mainline, with a CPU that reads through the old slot at any time",
+        "Can a speculative access read a page that is freed?",
+        Expected::Holds,
+        &["1", "none"],
+        |bounds| swap_while_speculating(MAINLINE, 0, bounds),
+    ),
+    scenario(
+        "speculate-new-slot",
+        "mainline, with a CPU that reads through the new slot at any time",
+        "Does a speculative access find the page as its last owner left it?",
+        Expected::Holds,
+        &["2", "none"],
+        |bounds| swap_while_speculating(MAINLINE, 1, bounds),
+    ),
+    scenario(
+        "entry-once",
+        "the page-table entry is stored without an order behind the page's content",
+        "May the page-table entry become visible before what is in the page?",
+        Expected::Broken(NO_RACE_ON_LDT),
+        &[],
+        |bounds| swap_while_speculating(Config { entry_release: false, ..MAINLINE }, 1, bounds),
+    ),
+    scenario(
+        "switch-back-while-flushed",
+        "mainline: a CPU with translations from an earlier turn switches back while the old slot is flushed",
+        "Can a CPU miss both the new generation of the TLB and the interrupt?",
+        Expected::Holds,
+        &["TLB has none and none"],
+        |bounds| swap_while_switching_back(MAINLINE, bounds),
+    ),
+    scenario(
+        "switch-back-flush-unordered",
+        "the same without a barrier between raising tlb_gen and reading the mask",
+        "Does raising tlb_gen have to be a full barrier?",
+        Expected::Broken(NO_MAPPED_FREE_PAGE),
+        &["TLB has 0 and none", "TLB has none and none"],
+        |bounds| swap_while_switching_back(Config { flush_barrier: false, ..MAINLINE }, bounds),
+    ),
+    scenario(
+        "switch-back-switch-unordered",
+        "the same without a barrier between setting the mask's bit and reading tlb_gen",
+        "Does the other side need its barrier too?",
+        Expected::Broken(NO_RACE_ON_LDT),
+        &[],
+        |bounds| swap_while_switching_back(barriers(Barriers::Install), bounds),
     ),
     scenario(
         "two-calls",

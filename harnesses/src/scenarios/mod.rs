@@ -1,5 +1,6 @@
 //! Every scenario, by mechanism. Each collects the outcomes of all executions and compares them with the exact set.
 
+pub mod deep;
 mod io_bitmap;
 mod iommu_flush;
 mod ldt;

@@ -60,7 +60,7 @@ fn two_changes(bounds: Bounds, start: u16, end: u16, mine: fn(&Word16), theirs: 
 /// Two threads write a plain variable.
 fn plain_writes(bounds: Bounds, locked: bool) -> LoomRun {
     explore(bounds, move || {
-        let shared = pair(Lock::new(), Plain::new(0_u8, RACE));
+        let shared = pair(Lock::unheld(), Plain::new(0_u8, RACE));
         let change = move |shared: &(Lock, Plain<u8>)| {
             let held = locked.then(|| shared.0.lock());
             shared.1.write(shared.1.read() + 1);
