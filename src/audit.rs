@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn every_machine_keeps_its_promises_to_engines_and_renderings() {
         for subject in subjects() {
-            let complaints = subject.audit(subject.quick(), 7);
+            let complaints = subject.audit(subject.quick(), 31);
             assert!(complaints.is_empty(), "{}/{}: {complaints:#?}", subject.mechanism(), subject.name());
         }
     }

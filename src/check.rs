@@ -28,14 +28,15 @@ use crate::weak_memory;
 /// Wrong usage, nothing selected, or the output could not be written.
 pub fn run(args: &CheckArgs, stop: &Arc<AtomicBool>) -> Result<Status, Failure> {
     let selected = select(args)?;
-    let run = ask_all(args, selected, stop)?;
+    let (run, broke_down) = ask_all(args, selected, stop)?;
     if let Some(file) = &args.results {
         write_whole(file, run.to_json().as_bytes())?;
     }
     if args.format == Format::Json {
         anstream::stdout().write_all(run.to_json().as_bytes())?;
     }
-    Ok(status(&run, args))
+    // What was found before is written by now.
+    broke_down.map_or_else(|| Ok(status(&run, args)), Err)
 }
 
 /// The plan that the arguments describe.
@@ -129,7 +130,8 @@ fn wanted_engines(args: &CheckArgs) -> Vec<Engine> {
     if args.engine.is_empty() { Engine::ALL.to_vec() } else { args.engine.clone() }
 }
 
-fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Result<Run, Failure> {
+/// The answers, and why there are no more of them if an engine broke down.
+fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Result<(Run, Option<Failure>), Failure> {
     let Selected { questions, cannot_run } = selected;
     let (started, clock) = (SystemTime::now(), Instant::now());
     let plan = plan(&args.search, stop);
@@ -137,18 +139,24 @@ fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Resu
     let mut progress = ProgressLine::new(questions.len(), Arc::clone(&plan.progress));
     let mut records: Vec<VariantRecord> = Vec::new();
     let mut left_out = Vec::new();
+    let mut broke_down = None;
     for question in &questions {
-        if stop.load(Ordering::Relaxed) {
-            left_out.push(format!("{}/{} ({})", question.mechanism(), question.variant(), question.engine().name()));
+        let name = format!("{}/{} ({})", question.mechanism(), question.variant(), question.engine().name());
+        if stop.load(Ordering::Relaxed) || broke_down.is_some() {
+            left_out.push(name);
             continue;
         }
         progress.begin(question.as_ref());
-        let record = question.ask(&plan).map_err(|error| {
-            let (mechanism, variant) = (question.mechanism(), question.variant());
-            Failure::usage(format!("{mechanism}/{variant}: {} broke down: {error}", question.engine().name()))
-        })?;
-        progress.answered(|| printer.record(&record))?;
-        records.push(record);
+        match question.ask(&plan) {
+            Ok(record) => {
+                progress.answered(|| printer.record(&record))?;
+                records.push(record);
+            }
+            Err(error) => {
+                broke_down = Some(Failure::usage(format!("{name} broke down: {error}")));
+                left_out.push(name);
+            }
+        }
     }
     progress.finish();
 
@@ -163,14 +171,14 @@ fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Resu
         seconds: crate::question::rounded(clock.elapsed()),
         shard: args.shard.map(|(index, of)| Shard { index, of }),
         parts: Vec::new(),
-        interrupted: stop.load(Ordering::Relaxed),
+        interrupted: stop.load(Ordering::Relaxed) || broke_down.is_some(),
         engines: engine_states(args, &cannot_run),
         mechanisms: mechanism_records(&records),
         summary: Summary::of(&records),
         verdicts: records,
     };
     printer.summary(&run, &left_out)?;
-    Ok(run)
+    Ok((run, broke_down))
 }
 
 fn status(run: &Run, args: &CheckArgs) -> Status {

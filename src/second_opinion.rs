@@ -3,6 +3,7 @@
 //! Stateright cannot be told how much memory it may take, and keeps about this much for each state; where
 //! that is more than allowed it is not run, and says so.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use checker::{CrossCheck, Difference};
@@ -23,7 +24,7 @@ const NO_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct SecondOpinion {
     verdicts: Vec<(&'static str, Verdict)>,
     states: u64,
-    finished: bool,
+    limit: Option<checker::Limit>,
     differences: Vec<String>,
     elapsed: Duration,
 }
@@ -49,11 +50,13 @@ pub fn ask<M: Machine>(
     }
     let time = plan.timeout.unwrap_or(NO_TIMEOUT);
     let model = || Checked(machine.clone());
-    let found = checker::cross_check(model, (report, space), plan.threads, time).map_err(|error| error.to_string())?;
+    let found = checker::cross_check(model, (report, space), plan.threads, time, &plan.stop);
+    let found = found.map_err(|error| error.to_string())?;
+    let why = if plan.stop.load(Ordering::Relaxed) { checker::Limit::Stopped } else { checker::Limit::Time };
     Ok(Ok(SecondOpinion {
         verdicts: found.verdicts.iter().map(|pair| (pair.name, verdict(pair.stateright))).collect(),
         states: found.stateright_states,
-        finished: found.finished,
+        limit: (!found.finished).then_some(why),
         differences: differences(&found),
         elapsed: found.elapsed,
     }))
@@ -135,7 +138,7 @@ pub fn record(
     };
     record.properties = opinion.verdicts.iter().map(property).collect();
     record.counts = vec![Count { name: "states".to_string(), value: opinion.states }];
-    record.limit = (!opinion.finished).then(|| "the time was up".to_string());
+    record.limit = opinion.limit.map(|limit| limit.to_string());
     record.seconds = rounded(opinion.elapsed);
     judge(&mut record);
     record.differences.extend(opinion.differences);

@@ -165,7 +165,7 @@ fn sum(run: &Run) -> String {
         parts.push(format!("not run: {}", missing.join(", ")));
     }
     if run.interrupted {
-        parts.push("stopped by Ctrl-C".to_string());
+        parts.push("stopped before its end".to_string());
     }
     parts.push(format!("{:.0} s", run.seconds));
     parts.join(" · ")

@@ -102,7 +102,7 @@ impl std::fmt::Display for CrossCheckError {
 impl std::error::Error for CrossCheckError {}
 
 /// Runs Stateright's breadth-first search on the model that `model` makes (Stateright wants to own it), and
-/// compares it with a finished search of ours.
+/// compares it with a finished search of ours. When the time is up, or `stop` is set, the other search ends unfinished.
 ///
 /// # Errors
 /// There is nothing to compare, or the other search panicked.
@@ -111,6 +111,7 @@ pub fn cross_check<M>(
     (report, space): (&ReportOf<M>, &Space<'_, M>),
     threads: usize,
     time: Duration,
+    stop: &Arc<AtomicBool>,
 ) -> Result<CrossCheck<M::State>, CrossCheckError>
 where
     M: Checkable + Send + 'static,
@@ -120,7 +121,7 @@ where
     if report.limit.is_some() {
         return Err(CrossCheckError::Incomplete);
     }
-    let run = |written| search(ToTheEnd::new(model(), time, written), threads);
+    let run = |written| search(ToTheEnd::new(model(), time, Arc::clone(stop), written), threads);
     let started = Instant::now();
     let other = run(None)?;
     let elapsed = started.elapsed();
@@ -176,7 +177,7 @@ where
     let searched = catch_unwind(AssertUnwindSafe(|| {
         let checker = model.checker().threads(threads.max(1)).spawn_bfs().join();
         // Before paths are asked for: these are followed through the model again.
-        let finished = !checker.model().time_is_up.load(Relaxed);
+        let finished = !checker.model().cut_short.load(Relaxed);
         checker.model().following.store(true, Relaxed);
         let found = checker.discoveries().into_keys().collect();
         Found { states: checker.unique_state_count() as u64, finished, found }
@@ -228,12 +229,13 @@ fn what_is_hashed<S: Hash>(state: &S) -> Vec<u8> {
     writer.0
 }
 
-/// The model, with one more claim that is always true, and an end to its steps when the time is up.
+/// The model, with one more claim that is always true, and an end to its steps when the time is up or the caller says stop.
 struct ToTheEnd<M: Model> {
     model: M,
     properties: Vec<Property<M>>,
     until: Instant,
-    time_is_up: AtomicBool,
+    stop: Arc<AtomicBool>,
+    cut_short: AtomicBool,
     /// The search is over, and paths are being followed.
     following: AtomicBool,
     /// Where to write down the states whose steps are asked for, which are all that the search visits.
@@ -241,14 +243,15 @@ struct ToTheEnd<M: Model> {
 }
 
 impl<M: Model> ToTheEnd<M> {
-    fn new(model: M, time: Duration, written: Option<Arc<Mutex<Vec<M::State>>>>) -> Self {
+    fn new(model: M, time: Duration, stop: Arc<AtomicBool>, written: Option<Arc<Mutex<Vec<M::State>>>>) -> Self {
         let properties = model.properties();
         let until = Instant::now() + time;
         Self {
             model,
             properties,
             until,
-            time_is_up: AtomicBool::new(false),
+            stop,
+            cut_short: AtomicBool::new(false),
             following: AtomicBool::new(false),
             written,
         }
@@ -264,8 +267,8 @@ impl<M: Checkable> Model for ToTheEnd<M> {
     }
     fn actions(&self, state: &M::State, actions: &mut Vec<M::Action>) {
         if !self.following.load(Relaxed) {
-            if Instant::now() >= self.until {
-                self.time_is_up.store(true, Relaxed);
+            if Instant::now() >= self.until || self.stop.load(Relaxed) {
+                self.cut_short.store(true, Relaxed);
                 return;
             }
             if let Some(written) = &self.written {

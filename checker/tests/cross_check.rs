@@ -2,6 +2,8 @@
 
 mod examples;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use checker::{Checker, CrossCheck, CrossCheckError, cross_check};
@@ -20,7 +22,7 @@ where
     M::Action: Clone + PartialEq,
 {
     let (report, space) = Checker::new(model).run_with_space().unwrap();
-    cross_check(|| model.clone(), (&report, &space), threads, LONG).unwrap()
+    cross_check(|| model.clone(), (&report, &space), threads, LONG, &Arc::default()).unwrap()
 }
 
 #[test]
@@ -40,7 +42,7 @@ fn stateright_is_made_to_go_on_to_the_end() {
     let model = || single_copy_register::model(2, 2);
     let here = model();
     let (report, space) = Checker::new(&here).run_with_space().unwrap();
-    let check = cross_check(model, (&report, &space), 1, LONG).unwrap();
+    let check = cross_check(model, (&report, &space), 1, LONG, &Arc::default()).unwrap();
     assert!(check.agrees() && check.stateright_states > 54, "{check:?}");
 }
 
@@ -65,17 +67,26 @@ fn a_search_without_time_is_undecided() {
     let model = TwoPhaseCommit { rms: 5 };
     let (report, space) = Checker::new(&model).run_with_space().unwrap();
     for threads in [1, 2] {
-        let check = cross_check(|| model.clone(), (&report, &space), threads, Duration::ZERO).unwrap();
+        let check = cross_check(|| model.clone(), (&report, &space), threads, Duration::ZERO, &Arc::default()).unwrap();
         assert!(!check.finished && !check.agrees());
         assert!(check.verdicts.iter().all(|pair| pair.stateright == "UNDECIDED"));
     }
 }
 
 #[test]
+fn a_search_that_is_stopped_is_undecided() {
+    let model = TwoPhaseCommit { rms: 5 };
+    let (report, space) = Checker::new(&model).run_with_space().unwrap();
+    let stop = Arc::new(AtomicBool::new(true));
+    let check = cross_check(|| model.clone(), (&report, &space), 2, LONG, &stop).unwrap();
+    assert!(!check.finished && check.verdicts.iter().all(|pair| pair.stateright == "UNDECIDED"));
+}
+
+#[test]
 fn nothing_is_compared_with_half_a_search() {
     let model = TwoPhaseCommit { rms: 5 };
     let (report, space) = Checker::new(&model).max_states(100).run_with_space().unwrap();
-    let check = cross_check(|| model.clone(), (&report, &space), 1, LONG);
+    let check = cross_check(|| model.clone(), (&report, &space), 1, LONG, &Arc::default());
     assert_eq!(check, Err(CrossCheckError::Incomplete));
 }
 
@@ -83,7 +94,7 @@ fn nothing_is_compared_with_half_a_search() {
 fn with_a_symmetry_only_verdicts_are_compared() {
     let model = TwoPhaseCommit { rms: 4 };
     let (report, space) = Checker::new(&model).symmetry(TwoPhaseCommit::sorted).run_with_space().unwrap();
-    let check = cross_check(|| model.clone(), (&report, &space), 1, LONG).unwrap();
+    let check = cross_check(|| model.clone(), (&report, &space), 1, LONG, &Arc::default()).unwrap();
     assert!(check.agrees() && !check.counts_compare);
     assert!(check.exact_states < check.stateright_states);
 }

@@ -103,7 +103,7 @@ pub struct Run {
     pub shard: Option<Shard>,
     /// The runs that were merged into this one; empty if it is a single run.
     pub parts: Vec<Part>,
-    /// Whether the run was stopped by Ctrl-C before its end.
+    /// Whether the run was stopped before its end: by Ctrl-C, or because an engine broke down.
     pub interrupted: bool,
     /// The engines that were asked for, with versions, and why one did not run.
     pub engines: Vec<EngineState>,

@@ -1,4 +1,4 @@
-//! The output that the README shows is the program's. `KVERDICT_UPDATE=1 cargo test --test readme` renews it.
+//! The output that the README shows is the program's. `KVERDICT_UPDATE=1 cargo test --test program readme` renews it.
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const BEGIN: &str = "<!-- begin output: ";
@@ -38,8 +38,7 @@ fn blocks(text: &str) -> Vec<(String, String)> {
 
 fn fresh(command: &str) -> String {
     let arguments: Vec<&str> = command.split(' ').collect();
-    let program = env!("CARGO_BIN_EXE_kverdict");
-    let output = std::process::Command::new(program).args(&arguments).output().expect("the program starts");
+    let output = crate::running::kverdict(&arguments);
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();

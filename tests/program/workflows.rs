@@ -111,6 +111,16 @@ fn kverdict_knows(arguments: &[String]) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
+/// The programs of the harnesses are small: an option is known if their source has it as a word.
+fn harness_knows(program: &str, arguments: &[String]) -> Result<(), String> {
+    let source = project().join(format!("harnesses/src/bin/{program}.rs"));
+    let source = std::fs::read_to_string(source).map_err(|_| format!("there is no program {program}"))?;
+    match arguments.iter().find(|word| word.starts_with('-') && !source.contains(&format!("\"{word}\""))) {
+        Some(unknown) => Err(format!("{program} does not know {unknown}")),
+        None => Ok(()),
+    }
+}
+
 fn packages() -> BTreeSet<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
@@ -142,8 +152,10 @@ fn complaint(command: &[String], packages: &BTreeSet<String>) -> Option<String> 
                 return Some(format!("there is no package {missing}"));
             }
             let at = command.iter().position(|word| word == "--");
-            match at {
-                Some(at) if command[1] == "run" => kverdict_knows(&command[at + 1..]).err(),
+            let other = command.windows(2).find(|w| w[0] == "--bin").map(|w| w[1].as_str());
+            match (at, other) {
+                (Some(at), None) if command[1] == "run" => kverdict_knows(&command[at + 1..]).err(),
+                (at, Some(program)) => harness_knows(program, &command[at.map_or(command.len(), |at| at + 1)..]).err(),
                 _ => None,
             }
         }
@@ -187,6 +199,8 @@ fn a_command_that_does_not_exist_is_noticed() {
     for wrong in [
         "cargo run --release -- check --shards 1/2",
         "target/release/kverdict chekc",
+        "cargo run --package kverdict-harnesses --bin lom",
+        "cargo run --package kverdict-harnesses --bin loom -- --depth",
         "target/release/kverdict check --shard 5/4",
         "cargo test --package kverdict-nowhere",
         "just nothing",

@@ -1,8 +1,7 @@
-//! The committed baseline is what the main job gives.
+//! The committed baseline is what the main job gives: every verdict, the length of every shortest counterexample and
+//! run to a witness, and every count.
 //!
-//! `KVERDICT_UPDATE=1 cargo test --test baseline` rewrites it, as `kverdict report --update-baseline` does.
-
-mod common;
+//! `KVERDICT_UPDATE=1 cargo test --test program baseline` rewrites it, as `kverdict report --update-baseline` does.
 
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use reports::baseline::Baseline;
 
 #[test]
 fn the_committed_baseline_is_what_the_main_job_gives() {
-    let run = common::run_json(&["check", "--format", "json"]);
+    let run = crate::running::run_json(&["check", "--format", "json"]);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/baseline.json");
     let now = Baseline::of(&run);
     if std::env::var_os("KVERDICT_UPDATE").is_some() {
