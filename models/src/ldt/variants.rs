@@ -430,7 +430,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             )
         },
         Expect::broken(
-            &["mapping-starts-clean", "no-freed-ldt-access", "no-mapped-free-page", "consistent-descriptor", "synchronous"],
+            &["no-freed-ldt-access", "no-mapped-free-page", "consistent-descriptor", "synchronous", "mapping-starts-clean"],
             "The free slot maps a freed page, and a TLB entry made from it is used when the slot is filled.",
         )
         .without(&["both-slots-used", "slot-used-again", "lazy-cpu-reloads", "call-preempted"]),
@@ -612,14 +612,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
             )
         },
         Expect::broken(
-            &["mapping-starts-clean", 
-                "no-dangling-pointer",
-                "no-leak",
-                "slot-in-use-untouched",
-                "consistent-descriptor",
-                "synchronous",
-                "slot-serves-its-ldt",
-            ],
+            &["no-dangling-pointer", "no-leak", "slot-in-use-untouched", "consistent-descriptor", "synchronous", "slot-serves-its-ldt", "mapping-starts-clean"],
             "Two calls copy the same old LDT and fill the same slot; one edit is lost, and the old LDT is freed twice.",
         )
         .without(NO_SWITCH),
