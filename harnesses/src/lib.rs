@@ -12,6 +12,7 @@
 
 mod event;
 mod explore;
+pub mod litmus;
 pub mod replay;
 pub mod scenario;
 pub mod scenarios;
