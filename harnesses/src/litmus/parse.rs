@@ -257,10 +257,11 @@ impl Parser {
 
     /// C's precedence: `|`, then `==` and `!=`, then `+` and `-`.
     fn expression(&mut self) -> Result<Expression, String> {
-        self.binary(&[&[("|", Operator::Or)], &[("==", Operator::Equal), ("!=", Operator::NotEqual)], &[
-            ("+", Operator::Add),
-            ("-", Operator::Subtract),
-        ]])
+        self.binary(&[
+            &[("|", Operator::Or)],
+            &[("==", Operator::Equal), ("!=", Operator::NotEqual)],
+            &[("+", Operator::Add), ("-", Operator::Subtract)],
+        ])
     }
 
     fn binary(&mut self, levels: &[&[(&str, Operator)]]) -> Result<Expression, String> {

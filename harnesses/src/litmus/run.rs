@@ -336,3 +336,46 @@ impl<'a> Process<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCKED_WRITER: &str = "C a-writer-and-a-lockless-reader
+{ map=1; }
+P0(int *map) { int r0; r0 = READ_ONCE(*map); }
+P1(int *map) { int r0; r0 = READ_ONCE(*map); WRITE_ONCE(*map, r0 | 2); }
+exists (0:r0=3)
+";
+
+    /// If this fails because the first run sees both outcomes, loom has been repaired and the beacons can go.
+    #[test]
+    fn without_a_beacon_loom_misses_what_a_lockless_reader_may_see() {
+        let program = Program::parse(LOCKED_WRITER).unwrap();
+        let outcomes = |beacons| program.explore(&beacons, false).1.into_keys().collect::<Vec<_>>();
+        assert_eq!(outcomes(BTreeSet::new()), ["0:r0=1;"]);
+        assert_eq!(outcomes(BTreeSet::from([0])), ["0:r0=1;", "0:r0=3;"]);
+        assert_eq!(program.run().unwrap().outcomes.len(), 2);
+    }
+
+    #[test]
+    fn a_marked_access_and_a_plain_one_race_and_two_marked_ones_do_not() {
+        let race = |from, to| Program::parse(&LOCKED_WRITER.replacen(from, to, 1)).unwrap().run().unwrap().race;
+        assert_eq!(race("", ""), None);
+        assert!(race("WRITE_ONCE(*map, r0 | 2)", "*map = 3").is_some());
+        assert!(race("r0 = READ_ONCE(*map)", "r0 = *map").is_some());
+        // The only process that stores may load plainly.
+        assert_eq!(race("P1(int *map) { int r0; r0 = READ_ONCE(*map)", "P1(int *map) { int r0; r0 = *map"), None);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_its_line() {
+        let refused = |from, to| Program::parse(&LOCKED_WRITER.replacen(from, to, 1)).unwrap_err();
+        assert!(refused("READ_ONCE(*map)", "xchg(map, 1)").starts_with("line 3: ("));
+        assert!(refused("READ_ONCE(*map)", "READ_ONCE(map)").starts_with("line 3: map"));
+        assert!(refused("exists", "forall").starts_with("line 5: forall"));
+        assert!(refused("exists (0:r0=3)", "exists (0:r0=3").starts_with("line 5: the end"));
+        assert!(refused("P1(", "P2(").starts_with("line 4: P2"));
+        assert!(refused("int r0;", "while (1) { }").starts_with("line 3: ("));
+    }
+}
