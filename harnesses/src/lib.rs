@@ -16,6 +16,7 @@ pub mod litmus;
 pub mod replay;
 pub mod scenario;
 pub mod scenarios;
+pub mod schedules;
 pub mod sync;
 
 pub use event::{Event, Seen};

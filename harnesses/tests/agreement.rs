@@ -360,7 +360,7 @@ fn a_change_to_a_test_is_a_difference() {
             "adds 0:r0=1; 1:r0=1; [next]=1;",
         ),
         ("pkeys-reader-coherence", "r0 = READ_ONCE(*map)", "r0 = *map", "race"),
-        ("pkeys-locked-writers", "\tspin_lock(mmap_sem);\n", "", "adds 0:r0=1; 1:r0=1; 2:r0=1; [map]=3;"),
+        ("pkeys-fork-copies-locked", "\tspin_lock(mmap_sem);\n", "", "adds 1:r0=3; 1:r1=0;"),
     ] {
         let mut test = Test::read(&folder.join(format!("{name}.litmus")));
         let text = std::fs::read_to_string(folder.join(format!("{name}.litmus"))).expect("it was read just now");
