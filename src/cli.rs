@@ -97,7 +97,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "DIR")]
     pub kernel_tree: Option<PathBuf>,
     /// How many random cases `proptest` runs for each of its verdicts.
-    #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub cases: u32,
     /// The seed of the random cases; the same seed makes the same cases.
     #[arg(long, value_name = "N", default_value = "1")]

@@ -98,7 +98,7 @@ fn write_line(out: &mut impl Write, record: &VariantRecord, header_size: &str) -
     let mut notes = Vec::new();
     let other_size = difference(header_size, &record.size);
     if record.extent == Extent::Tested {
-        notes.push(format!("tested at {other_size}, not searched"));
+        notes.push(format!("tested at {}, not searched", record.size));
     } else if !other_size.is_empty() {
         notes.push(format!("at {other_size}"));
     }
