@@ -26,7 +26,7 @@ loom-deep *ARGS:
 
 # herd7 and the kernel's memory model, fetched into target/herd7 from the machine's Debian archive (20 MB)
 herd7:
-    harnesses/litmus/fetch-herd7
+    ./harnesses/litmus/fetch-herd7
 
 # the ports on real threads for a bounded time
 stress SECONDS="20":
