@@ -16,13 +16,17 @@ test:
 lint:
     cargo fmt --all --check && cargo clippy --workspace --all-targets -- -D warnings
 
-# the ports under loom: what was observed, executions, times; arguments are mechanisms or scenarios
+# the ports under loom: executions, times, and with --outcomes what was observed; arguments are mechanisms or scenarios
 loom *ARGS:
     cargo run --release --quiet --package kverdict-harnesses --bin loom -- {{ARGS}}
 
 # the same without preemption bounds and with more threads (two minutes)
 loom-deep *ARGS:
     cargo run --release --quiet --package kverdict-harnesses --bin loom -- --deep {{ARGS}}
+
+# herd7 and the kernel's memory model, fetched into target/herd7 from the machine's Debian archive (20 MB)
+herd7:
+    ./harnesses/litmus/fetch-herd7
 
 # the ports on real threads for a bounded time
 stress SECONDS="20":

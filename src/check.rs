@@ -17,6 +17,7 @@ use crate::failure::{Failure, Status};
 use crate::litmus;
 use crate::progress::ProgressLine;
 use crate::question::{Question, StateSearch};
+use crate::random_tests;
 use crate::size::SizeRequest;
 use crate::subject::{Plan, Subject};
 use crate::table;
@@ -63,6 +64,7 @@ fn select(args: &CheckArgs) -> Result<Selected, Failure> {
     let mut known = variant_names();
     known.extend(litmus::names());
     known.extend(weak_memory::names());
+    known.extend(random_tests::names());
     let selection = Selection::parse(&args.targets, &known)?;
 
     let mut questions = state_searches(args, &engines, &selection)?;
@@ -77,6 +79,9 @@ fn select(args: &CheckArgs) -> Result<Selected, Failure> {
     }
     if engines.contains(&Engine::Loom) {
         questions.extend(weak_memory::questions());
+    }
+    if engines.contains(&Engine::Proptest) {
+        questions.extend(random_tests::questions(args.cases, args.seed));
     }
     if engines.contains(&Engine::Lkmm) {
         match litmus::questions(args.kernel_tree.as_deref())? {

@@ -96,6 +96,12 @@ pub struct CheckArgs {
     /// A kernel tree whose memory model the engine `lkmm` takes [env: KVERDICT_KERNEL_TREE]
     #[arg(long, value_name = "DIR")]
     pub kernel_tree: Option<PathBuf>,
+    /// How many random cases `proptest` runs for each of its verdicts.
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub cases: u32,
+    /// The seed of the random cases; the same seed makes the same cases.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub seed: u64,
     /// Only part K of N of the selected verdicts; the parts together are all of them.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub shard: Option<(u32, u32)>,

@@ -13,13 +13,16 @@ pub enum Engine {
     Enumerate,
     /// The ports on atomics, in every execution that loom produces under (its part of) the C11 memory model.
     Loom,
+    /// Random long schedules of the ports, replayed in the models. Tested, not searched.
+    Proptest,
     /// Litmus tests under the kernel's own memory model, by herd7.
     Lkmm,
 }
 
 impl Engine {
     /// All engines, in the order in which their verdicts are printed.
-    pub const ALL: &'static [Self] = &[Self::Exact, Self::Stateright, Self::Enumerate, Self::Loom, Self::Lkmm];
+    pub const ALL: &'static [Self] =
+        &[Self::Exact, Self::Stateright, Self::Enumerate, Self::Loom, Self::Proptest, Self::Lkmm];
 
     /// The name as it is given on the command line.
     pub fn name(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Engine {
             Self::Stateright => "stateright",
             Self::Enumerate => "enumerate",
             Self::Loom => "loom",
+            Self::Proptest => "proptest",
             Self::Lkmm => "lkmm",
         }
     }
@@ -38,6 +42,7 @@ impl Engine {
             Self::Exact | Self::Enumerate => Some(env!("CARGO_PKG_VERSION")),
             Self::Stateright => Some("0.31.0"),
             Self::Loom => Some("0.7.2"),
+            Self::Proptest => Some("1.12"),
             // herd7 is found when it is needed.
             Self::Lkmm => None,
         }

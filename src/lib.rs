@@ -19,6 +19,7 @@ pub mod lkmm;
 mod progress;
 mod prove;
 mod question;
+mod random_tests;
 mod report;
 mod second_opinion;
 mod show;

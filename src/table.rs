@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::HumanCount;
-use reports::results::{Run, VariantRecord, Verdict};
+use reports::results::{Extent, Run, VariantRecord, Verdict};
 
 use crate::catalogue::CATALOGUE;
 
@@ -97,7 +97,9 @@ fn write_line(out: &mut impl Write, record: &VariantRecord, header_size: &str) -
     write!(out, " {:>6.2} s", record.seconds)?;
     let mut notes = Vec::new();
     let other_size = difference(header_size, &record.size);
-    if !other_size.is_empty() {
+    if record.extent == Extent::Tested {
+        notes.push(format!("tested at {}, not searched", record.size));
+    } else if !other_size.is_empty() {
         notes.push(format!("at {other_size}"));
     }
     if record.is_bounded() {
@@ -148,7 +150,10 @@ fn unit(record: &VariantRecord) -> String {
 /// The last line: how many verdicts, how many as expected, what was not run, and the time.
 fn sum(run: &Run) -> String {
     let s = &run.summary;
-    let bounded = if s.within_a_bound > 0 { format!(" ({} within a bound)", s.within_a_bound) } else { String::new() };
+    let tested = run.verdicts.iter().filter(|record| record.as_expected && record.extent == Extent::Tested).count();
+    let less = [(s.within_a_bound, "within a bound"), (tested, "only tested")];
+    let less: Vec<String> = less.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}")).collect();
+    let bounded = if less.is_empty() { String::new() } else { format!(" ({})", less.join(", ")) };
     let mut parts = vec![format!(
         "{} verdicts: {} as expected{bounded}, {} not, {} undecided",
         s.verdicts, s.as_expected, s.not_as_expected, s.undecided

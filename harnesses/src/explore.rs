@@ -94,7 +94,7 @@ pub fn replay_under_loom<R: Rules>(bounds: Bounds, run: fn() -> Vec<Event>) -> L
 ///
 /// The hook is installed once and stays: it stores the message of a panic on a thread that is inside this function and
 /// leaves every other panic to the hook that was there before.
-fn quietly(work: impl FnOnce()) -> Option<String> {
+pub(crate) fn quietly(work: impl FnOnce()) -> Option<String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();

@@ -12,9 +12,11 @@
 
 mod event;
 mod explore;
+pub mod litmus;
 pub mod replay;
 pub mod scenario;
 pub mod scenarios;
+pub mod schedules;
 pub mod sync;
 
 pub use event::{Event, Seen};

@@ -4,12 +4,11 @@
 //! shrunk by proptest, and real threads. For each mechanism one drift, a step of the port changed, is caught.
 
 use harnesses::replay::{IoBitmapRules, IommuFlushRules, LdtRules, PkeysRules, Rules, replay};
-use harnesses::scenario::{Bounds, LoomRun};
-use harnesses::sync::on_shuttle::run_schedule;
-use harnesses::{Event, over_loom, over_shuttle, over_std, replay_under_loom};
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
+use harnesses::scenario::{Bounds, Expected, LoomRun};
+use harnesses::schedules::{Case, SCHEDULE_TESTS};
+use harnesses::{Event, over_loom, over_std, replay_under_loom};
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::{FileFailurePersistence, TestCaseError, TestRunner};
 use std::sync::{Arc, Mutex};
 
 /// Two preemptions reach every order of two steps that are next to each other in either thread; more reach longer
@@ -27,21 +26,6 @@ fn assert_replayed(run: &LoomRun, orders: usize) {
 fn assert_drifts(run: &LoomRun, what: &str) {
     let told = run.panic.clone().unwrap_or_else(|| panic!("no difference in {} executions", run.executions));
     assert!(told.contains(what), "told: {told}");
-}
-
-/// Replays a record from one schedule.
-fn replay_schedule<R: Rules>(
-    schedule: &[u8],
-    run: impl Fn() -> Vec<Event> + Send + Sync + 'static,
-) -> Result<(), TestCaseError> {
-    let record = Arc::new(Mutex::new(Vec::new()));
-    let store = Arc::clone(&record);
-    run_schedule(schedule, move || *store.lock().unwrap() = run());
-    let events = record.lock().unwrap();
-    prop_assert!(!events.is_empty(), "nothing was recorded");
-    let replayed = replay::<R>(&events);
-    prop_assert!(replayed.is_ok(), "{}", replayed.unwrap_err());
-    Ok(())
 }
 
 /// Replays the records of many runs on real threads.
@@ -157,48 +141,65 @@ fn cases() -> ProptestConfig {
     ProptestConfig { cases: 100, failure_persistence: Some(Box::new(file)), ..ProptestConfig::default() }
 }
 
-proptest! {
-    #![proptest_config(cases())]
+/// The test of this name, run here with a file of what failed once; `kverdict check --engine proptest` runs it too.
+fn random_schedules_replay(mechanism: &str) {
+    let mut tests = SCHEDULE_TESTS.iter().filter(|test| test.expected == Expected::Holds);
+    let test = tests.find(|test| test.mechanism == mechanism).expect("each mechanism has one");
+    let mut runner = TestRunner::new(cases());
+    let replay = |case: Case| test.replay(&case).map(|_| ()).map_err(TestCaseError::fail);
+    runner.run(&test.cases(), replay).unwrap_or_else(|failure| panic!("{failure}"));
+}
 
-    #[test]
-    fn random_schedules_of_pkeys_replay(
-        schedule in vec(any::<u8>(), 0..600), mine in vec(any::<u8>(), 1..30), theirs in vec(any::<u8>(), 1..30),
-    ) {
-        let run = move || over_shuttle::script::pkeys(PKEYS.2, [mine.clone(), theirs.clone()]);
-        replay_schedule::<PkeysRules>(&schedule, run)?;
-    }
+#[test]
+fn random_schedules_of_pkeys_replay() {
+    random_schedules_replay("pkeys");
+}
 
-    #[test]
-    fn random_schedules_of_ldt_replay(
-        schedule in vec(any::<u8>(), 0..1000), writes in 1_u8..=6, plan in vec(any::<u8>(), 0..40),
-    ) {
-        let run = move || over_shuttle::script::ldt(LDT.2, writes, plan.clone());
-        replay_schedule::<LdtRules>(&schedule, run)?;
-    }
+#[test]
+fn random_schedules_of_ldt_replay() {
+    random_schedules_replay("ldt");
+}
 
-    #[test]
-    fn random_schedules_of_iommu_flush_replay(
-        schedule in vec(any::<u8>(), 0..400), binds in 1_u8..=3, walks in vec(any::<u8>(), 0..10),
-    ) {
-        let run = move || over_shuttle::script::iommu_flush(IOMMU.2, binds, walks.clone());
-        replay_schedule::<IommuFlushRules>(&schedule, run)?;
-    }
+#[test]
+fn random_schedules_of_iommu_flush_replay() {
+    random_schedules_replay("iommu-flush");
+}
 
-    // The model counts up to seven numbers, and task 0 takes one at the start.
-    #[test]
-    fn random_schedules_of_io_bitmap_replay(
-        schedule in vec(any::<u8>(), 0..400), mine in vec(any::<u8>(), 0..4), theirs in vec(any::<u8>(), 0..3),
-    ) {
-        let run = move || over_shuttle::script::io_bitmap(IO.2, [mine.clone(), theirs.clone()]);
-        replay_schedule::<IoBitmapRules>(&schedule, run)?;
+#[test]
+fn random_schedules_of_io_bitmap_replay() {
+    random_schedules_replay("io-bitmap");
+}
+
+/// The drifts are found from every seed, made short, and told by the step that differs; one seed finds one failure.
+#[test]
+fn random_schedules_find_every_drift() {
+    for test in SCHEDULE_TESTS {
+        let Expected::Broken(label) = test.expected else { continue };
+        for seed in 0..2 {
+            let tested = test.run(100, seed, || false);
+            let told = tested.failure.as_deref().unwrap_or_else(|| panic!("{}: no difference", test.variant));
+            assert!(told.contains(label), "{}: {told}", test.variant);
+            assert!(
+                told.contains("schedule: []"),
+                "a drift needs no switch, and the schedule was not shortened: {told}"
+            );
+            assert_eq!(test.run(100, seed, || false), tested);
+        }
     }
+}
+
+#[test]
+fn a_run_that_is_stopped_says_so() {
+    let asked = std::cell::Cell::new(0);
+    let tested = SCHEDULE_TESTS[0].run(100, 1, || asked.replace(asked.get() + 1) == 10);
+    assert_eq!((tested.cases, tested.stopped, tested.failure), (10, true, None));
 }
 
 /// The form that holds, for each engine.
 macro_rules! forms {
     ($name:ident, $module:ident, $form:ident) => {
-        const $name: (over_loom::$module::Config, over_std::$module::Config, over_shuttle::$module::Config) =
-            (over_loom::$module::Config::$form, over_std::$module::Config::$form, over_shuttle::$module::Config::$form);
+        const $name: (over_loom::$module::Config, over_std::$module::Config) =
+            (over_loom::$module::Config::$form, over_std::$module::Config::$form);
     };
 }
 forms!(PKEYS, pkeys, POSTED);

@@ -19,11 +19,13 @@
 //!  *   1:r0=new; 1:r1=1;
 //!  *   1:r0=old; 1:r1=0;
 //!  * Indifferent: P0 swap L1: a change that alters no answer, and why
+//!  * Loom: lacks 1:r0=new; 1:r1=0;: in what loom's answer differs, and why
 //!  *)
 //! ```
 //! `Variant` is the name of a variant of the mechanism's model, or `none` where the model has no such variant.
 //! `exists` is the bad outcome. `Indifferent` lines name the changes to the test that need not change its answer:
-//! the mutation test asks that all others do.
+//! the mutation test asks that all others do. `Loom` lines name what is different when loom runs the same test;
+//! `harnesses/tests/agreement.rs` has their form, and asks that there is no other difference.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -55,6 +57,8 @@ pub struct LitmusTest {
     pub expected: Verdict,
     /// Changes that alter no answer, each with its reason.
     pub indifferent: Vec<(String, String)>,
+    /// What is different under loom, each with its reason.
+    pub under_loom: Vec<(String, String)>,
 }
 
 impl LitmusTest {
@@ -82,11 +86,10 @@ impl LitmusTest {
         let flags = fields.take("Flags")?;
         let flags = flags.split(", ").filter(|flag| *flag != "none").map(str::to_string).collect();
         let outcomes = parse_outcomes(&fields.take("Outcomes")?)?;
-        let mut indifferent = Vec::new();
-        while !fields.is_empty() {
-            let line = fields.take("Indifferent")?;
-            let (change, reason) = line.split_once(": ").ok_or("an Indifferent line gives no reason")?;
-            indifferent.push((change.to_string(), reason.to_string()));
+        let indifferent = fields.take_all("Indifferent")?;
+        let under_loom = fields.take_all("Loom")?;
+        if let Some((key, _)) = fields.rest.front() {
+            return Err(format!("the header has {key} where nothing more belongs"));
         }
         if !text.lines().any(|line| line.starts_with("exists (")) {
             return Err("it has no line that begins with exists: the bad outcome".into());
@@ -101,6 +104,7 @@ impl LitmusTest {
             why,
             expected: Verdict { observation, flags, outcomes },
             indifferent,
+            under_loom,
         })
     }
 }
@@ -164,8 +168,15 @@ impl Fields {
         Ok(Fields { rest: fields })
     }
 
-    fn is_empty(&self) -> bool {
-        self.rest.is_empty()
+    /// Every field of this name that comes next, each a thing and the reason for it.
+    fn take_all(&mut self, key: &str) -> Result<Vec<(String, String)>, String> {
+        let mut all = Vec::new();
+        while self.rest.front().is_some_and(|(found, _)| found == key) {
+            let line = self.take(key)?;
+            let (what, reason) = line.split_once(": ").ok_or_else(|| format!("a {key} line gives no reason"))?;
+            all.push((what.to_string(), reason.to_string()));
+        }
+        Ok(all)
     }
 
     fn take(&mut self, key: &str) -> Result<String, String> {

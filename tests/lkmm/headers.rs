@@ -49,6 +49,8 @@ fn refuses_a_header_that_is_not_complete() {
         (" *   1:r0=new; 1:r1=0;\n", " *   1:r0=new; 1:r1=1;\n"),
         (": the plain writer races", " the plain writer races"),
         ("Indifferent: P1 plain r0 = READ_ONCE(ldt)", "Indifferent: P1 plain r0 = READ_ONCE(*ldt)"),
+        ("Indifferent:", "Loom: race: a reason\n * Indifferent:"),
+        ("Indifferent:", "Loom race\n * Indifferent:"),
         (" * Why", " Why"),
         ("exists (", "forall ("),
         (" *)\n", ""),

@@ -249,7 +249,7 @@ fn each_recipe_is_one_documented_line() {
         let at = lines.iter().position(|line| line.split([' ', ':']).next() == Some(&recipe)).expect("it is there");
         assert!(lines[at - 1].starts_with("# "), "{recipe} is documented");
     }
-    for name in ["check", "test", "lint", "explore", "report", "bench", "ci"] {
+    for name in ["check", "test", "lint", "loom", "loom-deep", "stress", "herd7", "explore", "report", "bench", "ci"] {
         assert!(recipes().iter().any(|(recipe, _)| recipe == name), "{name} is missing");
     }
 }

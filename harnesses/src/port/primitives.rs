@@ -7,6 +7,9 @@
 //! | `smp_load_acquire()` | acquire load |
 //! | `rcu_dereference()` | acquire load: stronger than the kernel's for what does not go through the pointer |
 //! | `smp_mb()` | `fence(SeqCst)` |
+//! | `smp_wmb()`, `smp_rmb()` | release fence, acquire fence: the nearest that C11 has, both stronger |
+//! | `atomic_add_return()` | relaxed read-modify-write between two `smp_mb()` |
+//! | `atomic_add_return_acquire()`, `_release()` | acquire, release read-modify-write |
 //! | `atomic_inc_return_relaxed()`, `atomic_fetch_or_relaxed()` | relaxed read-modify-write |
 //! | `refcount_dec_and_test()` | release decrement, acquire fence when it was the last |
 //! | `spin_lock()`, `down_write()`, `mutex_lock()` | mutex |
@@ -87,6 +90,25 @@ macro_rules! word {
             pub fn inc_return_relaxed(&self) -> $int {
                 self.0.fetch_add(1, Ordering::Relaxed) + 1
             }
+            /// `atomic_add_return()`: a full barrier before it and after it, which are fences (see [`smp_mb`]).
+            pub fn add_return(&self, number: $int) -> $int {
+                smp_mb();
+                let new = self.add_return_relaxed(number);
+                smp_mb();
+                new
+            }
+            /// `atomic_add_return_relaxed()`, or `atomic_add()`: one read-modify-write, and no order. The sum wraps.
+            pub fn add_return_relaxed(&self, number: $int) -> $int {
+                self.0.fetch_add(number, Ordering::Relaxed).wrapping_add(number)
+            }
+            /// `atomic_add_return_acquire()`: nothing after it may be done before its load.
+            pub fn add_return_acquire(&self, number: $int) -> $int {
+                self.0.fetch_add(number, Ordering::Acquire).wrapping_add(number)
+            }
+            /// `atomic_add_return_release()`: nothing before it may be done after its store.
+            pub fn add_return_release(&self, number: $int) -> $int {
+                self.0.fetch_add(number, Ordering::Release).wrapping_add(number)
+            }
             /// `atomic_dec_return_relaxed()`: one read-modify-write, and no order.
             pub fn dec_return_relaxed(&self) -> $int {
                 self.0.fetch_sub(1, Ordering::Relaxed) - 1
@@ -131,6 +153,18 @@ word!(
 /// loom takes SeqCst *accesses* for acquire and release; its SeqCst *fence* is right. So all full order is here.
 pub fn smp_mb() {
     sync::fence(Ordering::SeqCst);
+}
+
+/// `smp_rmb()`: loads before it are done before loads after it. C11 has no fence for loads only; an acquire fence is the
+/// nearest, and orders later stores as well.
+pub fn smp_rmb() {
+    sync::fence(Ordering::Acquire);
+}
+
+/// `smp_wmb()`: stores before it are seen before stores after it. C11 has no fence for stores only; a release fence is
+/// the nearest, and orders earlier loads as well.
+pub fn smp_wmb() {
+    sync::fence(Ordering::Release);
 }
 
 /// A lock. A lock that is taken by a thread that panicked is no failure of its own.

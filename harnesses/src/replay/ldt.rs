@@ -17,7 +17,7 @@ impl Rules for LdtRules {
     type M = Ldt;
 
     fn machine() -> Ldt {
-        let sizes = [("cpus", 2), ("threads", 2), ("callers", 1), ("kernel_threads", 1), ("pages", 3), ("entries", 1)];
+        let sizes = [("cpus", 2), ("threads", 2), ("callers", 1), ("kernel_threads", 1), ("entries", 1)];
         machine_at("mainline", &[&sizes[..], &[("writes", 6), ("failures", 0)]].concat())
     }
 
