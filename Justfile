@@ -28,21 +28,25 @@ loom-deep *ARGS:
 herd7:
     ./harnesses/litmus/fetch-herd7
 
-# the ports on real threads for a bounded time
-stress SECONDS="20":
-    cargo run --release --quiet --package kverdict-harnesses --bin stress -- --seconds {{SECONDS}}
+# the ports on real threads for twenty seconds, or --seconds N
+stress *ARGS:
+    cargo run --release --quiet --package kverdict-harnesses --bin stress -- {{ARGS}}
 
-# walk through a state space in the browser
-explore TARGET:
-    cargo run --release --quiet -- explore {{TARGET}}
+# the Kani proofs, judged; NOT RUN where Kani is not installed
+prove *ARGS:
+    cargo run --release --quiet -- prove {{ARGS}}
+
+# walk through the state spaces in the browser
+explore *ARGS:
+    cargo run --release --quiet -- explore {{ARGS}}
 
 # the main job with its report in target/reports; arguments go to `kverdict report`
 report *ARGS:
     rm -f target/results.json; cargo run --release --quiet -- check --results target/results.json || test -s target/results.json; cargo run --release --quiet -- report target/results.json {{ARGS}}
 
 # states per second and memory per state, beside Stateright and SPIN (minutes)
-bench:
-    cargo bench --package kverdict-checker
+bench *ARGS:
+    cargo bench --package kverdict-checker {{ARGS}}
 
 # everything that must hold before a merge
 ci:

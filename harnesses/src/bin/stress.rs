@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let seconds = match arguments.as_slice() {
-        [] => 4,
+        [] => 20,
         [flag, value] if flag == "--seconds" => match value.parse() {
             Ok(seconds) => seconds,
             Err(_) => return usage(),
