@@ -1,7 +1,8 @@
 //! What the server shows: mechanisms with their variants.
 
-use serde::Serialize;
+use std::sync::Arc;
 
+use crate::arithmetic::Arithmetic;
 use crate::walkable::Walkable;
 
 /// Everything that can be explored.
@@ -44,22 +45,35 @@ pub struct Variant {
     pub expected_unseen: Vec<String>,
     /// Why.
     pub why: String,
-    /// The machine; `None` if the variant is arithmetic and has no states.
-    pub walk: Option<Box<dyn Walkable>>,
+    /// The machine; `None` if the variant has no states.
+    pub walk: Option<Arc<dyn Walkable>>,
+    /// The arithmetic, if that is what the variant is.
+    pub arithmetic: Option<Arithmetic>,
     /// What an earlier run of an engine found, to be shown until the server has searched itself.
     pub pinned: Option<Pinned>,
 }
 
-/// A verdict from an earlier run.
-#[derive(Clone, Debug, Serialize)]
+/// Verdicts from an earlier run.
+#[derive(Clone, Debug)]
 pub struct Pinned {
-    /// `HOLDS`, `BROKEN` or another word.
-    pub verdict: String,
     /// The engine.
     pub engine: String,
-    /// Distinct states.
-    pub states: u64,
-    /// Steps of the shortest counterexample.
+    /// The size; at another one the verdicts are not shown.
+    pub size: String,
+    /// Distinct states, or inputs.
+    pub count: u64,
+    /// The properties and witnesses.
+    pub properties: Vec<PinnedProperty>,
+}
+
+/// The verdict of an earlier run on one property.
+#[derive(Clone, Debug)]
+pub struct PinnedProperty {
+    /// Its name.
+    pub name: String,
+    /// `HOLDS`, `BROKEN`, `SEEN`, `UNSEEN` or `UNDECIDED`.
+    pub verdict: String,
+    /// Steps of the shortest run that shows it.
     pub length: Option<usize>,
 }
 
@@ -68,19 +82,5 @@ impl Catalogue {
     pub fn find(&self, mechanism: &str, variant: &str) -> Option<(&Mechanism, &Variant)> {
         let mechanism = self.mechanisms.iter().find(|m| m.name == mechanism)?;
         Some((mechanism, mechanism.variants.iter().find(|v| v.name == variant)?))
-    }
-}
-
-impl Variant {
-    /// `HOLDS`, or which properties break and which witnesses are not seen.
-    pub(crate) fn expected(&self) -> String {
-        match (self.expected_broken.is_empty(), self.expected_unseen.is_empty()) {
-            (true, true) => "HOLDS".to_string(),
-            (false, true) => format!("BROKEN {}", self.expected_broken.join(", ")),
-            (true, false) => format!("UNSEEN {}", self.expected_unseen.join(", ")),
-            (false, false) => {
-                format!("BROKEN {}; UNSEEN {}", self.expected_broken.join(", "), self.expected_unseen.join(", "))
-            }
-        }
     }
 }
