@@ -27,7 +27,9 @@ impl Arithmetic {
 
     /// The switches of the variant: name and value.
     pub(crate) fn config(&self) -> Vec<(String, String)> {
-        fields(&format!("{:#?}", self.0.config))
+        let all = fields(&format!("{:#?}", self.0.config)).into_iter();
+        // The name of the struct says nothing here.
+        all.map(|(name, value)| (name.strip_prefix("Config.").unwrap_or(&name).to_string(), value)).collect()
     }
 
     /// Looks at every input.
@@ -47,7 +49,7 @@ impl Arithmetic {
                     }),
                 ),
             };
-            FoundProperty { name: verdict.claim.name, verdict: word, address: None, numbers, fingerprints: None }
+            FoundProperty { name: verdict.claim.name, verdict: word, address: None, numbers }
         };
         Found {
             properties: verdicts.all().iter().map(property).collect(),

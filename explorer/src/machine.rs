@@ -543,9 +543,8 @@ type PathOf<M> = checker::Path<<M as Machine>::State, <M as Machine>::Step>;
 impl<M: Machine> Bound<M> {
     fn found(&self, name: &'static str, outcome: &Outcome<M::State, M::Step>) -> FoundProperty {
         let path = outcome.path();
-        let fingerprints = path.map(|path| path.states().map(fingerprint).collect::<Vec<_>>().join("/"));
         let verdict = if matches!(outcome, Outcome::Unsupported(_)) { "UNDECIDED" } else { outcome.verdict() };
-        FoundProperty { name, verdict, address: path.and_then(|path| self.address_of(path)), numbers: None, fingerprints }
+        FoundProperty { name, verdict, address: path.and_then(|path| self.address_of(path)), numbers: None }
     }
 
     /// A run found by the engine as an address.

@@ -73,7 +73,7 @@ fn step(body: &mut String, lanes: &[String], walk: &Walk, index: usize, style: &
     let event = &walk.events[index];
     let lane = event.lane.min(lanes.len().saturating_sub(1));
     let x = lane_x(lane);
-    let sentence = wrap(&event.text, CHARACTERS);
+    let sentence = wrap(&event.text, CHARACTERS - 3);
     let changes: Vec<String> = event.changes.iter().flat_map(|change| wrap(&change.to_string(), CHARACTERS)).collect();
     let height = (1 + sentence.len() + changes.len()) * LINE + 2 * PADDING;
     let broken = walk.broken_at.get(index + 1).is_some_and(|broken| !broken.is_empty());

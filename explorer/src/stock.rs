@@ -47,7 +47,7 @@ fn properties(ask: &Ask, mechanism: &Mechanism, walk: &dyn Walkable) -> Vec<Stoc
     let found = ask.app.searches.found(&Key::of(&mechanism.name, walk));
     let discovery = |name: &str| {
         let property = found.as_ref()?.properties.iter().find(|property| property.name == name)?;
-        property.fingerprints.clone()
+        property.address.as_ref().map(|address| address::written(address).replace('.', "/"))
     };
     let words = walk.properties().into_iter();
     let stock = words.map(|words| {

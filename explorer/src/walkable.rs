@@ -268,7 +268,7 @@ pub struct StockState {
     pub action_index: usize,
 }
 
-/// Expectation, name, and the path of fingerprints to a discovery.
+/// Expectation, name, and the address of a discovery with `/` between its numbers.
 pub type StockProperty = (&'static str, String, Option<String>);
 
 /// How a search is run.
@@ -319,9 +319,6 @@ pub struct FoundProperty {
     /// The smallest input that shows it, if the variant is arithmetic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub numbers: Option<Numbers>,
-    /// The same run as Stateright's fingerprints.
-    #[serde(skip)]
-    pub fingerprints: Option<String>,
 }
 
 /// The smallest input that breaks a property of the arithmetic.
