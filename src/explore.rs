@@ -31,7 +31,9 @@ pub fn run(args: &ExploreArgs) -> Result<Status, Failure> {
     let page = match target.map(|target| target.split_once('/').ok_or(target)) {
         None => String::new(),
         Some(Err(mechanism)) => format!("?mechanism={mechanism}"),
-        Some(Ok((mechanism, variant))) => format!("variant/{mechanism}/{variant}{}", size(&catalogue, mechanism, variant)),
+        Some(Ok((mechanism, variant))) => {
+            format!("variant/{mechanism}/{variant}{}", size(&catalogue, mechanism, variant))
+        }
     };
     announce("kverdict", &format!("http://{}/{page}", listener.local_addr().map_err(Failure::usage)?))?;
     let served = explorer::serve(catalogue, explorer::Limits::default(), listener);

@@ -151,8 +151,10 @@ fn output_that_is_no_terminal_has_no_colours() {
 fn a_busy_port_is_one_clear_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it has one").to_string();
-    for stock in [&["explore", "ldt/posted", "--listen", &address][..], &["explore", "ldt/posted", "--stock", "--listen", &address]]
-    {
+    for stock in [
+        &["explore", "ldt/posted", "--listen", &address][..],
+        &["explore", "ldt/posted", "--stock", "--listen", &address],
+    ] {
         let (status, message) = failure(stock);
         assert_eq!(status, 2);
         assert!(message.contains(&address) && message.contains("--listen"), "{message}");

@@ -2,7 +2,7 @@
 //!
 //! A test of the command line compares it with what `kverdict explore --stock` answers.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
 /// The keys of Stateright 0.31.
 const KEYS: [u64; 4] = [123_456_789_987_654_321, 98_765_432_123_456_789, 0, 0];

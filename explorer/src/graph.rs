@@ -87,7 +87,10 @@ fn names(graph: &Graph, places: &[(usize, usize)]) -> String {
         }
         let (x, y) = ((from.0 + to.0) / 2, TOP - 18 - (number % 2) * 18);
         out.push_str(&format!("<path class=\"g-pointer\" d=\"M{x} {} V{}\"/>", y + 3, TOP - 4));
-        out.push_str(&format!("<text class=\"g-name\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n", escape(kind)));
+        out.push_str(&format!(
+            "<text class=\"g-name\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n",
+            escape(kind)
+        ));
     }
     out
 }

@@ -38,8 +38,8 @@ pub use machine::walkable;
 pub use searches::SearchLimits;
 pub use serve::ConnectionLimits;
 pub use walkable::{
-    Comparison, Differences, Found, FoundProperty, Graph, KindDifference, KindWords, Node, Numbers, PropertyWords, SearchPlan,
-    StepOption, StockProperty, StockState, Truth, Walk, WalkError, Walkable,
+    Comparison, Differences, Found, FoundProperty, Graph, KindDifference, KindWords, Node, Numbers, PropertyWords,
+    SearchPlan, StepOption, StockProperty, StockState, Truth, Walk, WalkError, Walkable,
 };
 
 /// What the server may be asked for, at most.

@@ -32,7 +32,8 @@ impl Links {
         let both: Vec<&str> = [query, &self.size].into_iter().filter(|part| !part.is_empty()).collect();
         let mark = if both.is_empty() { "" } else { "?" };
         // `search/start` is a page of `search`.
-        let (page, below) = page.split_once('/').map_or((page, String::new()), |(page, below)| (page, format!("/{below}")));
+        let (page, below) =
+            page.split_once('/').map_or((page, String::new()), |(page, below)| (page, format!("/{below}")));
         format!("/{page}/{}{below}{mark}{}", self.name, both.join("&"))
     }
 

@@ -162,7 +162,8 @@ impl Searches {
     /// The searches that run.
     pub(crate) fn running(&self) -> Vec<Key> {
         let jobs = locked(&self.jobs);
-        let mut running: Vec<Key> = jobs.iter().filter(|(_, job)| job.is_running()).map(|(key, _)| key.clone()).collect();
+        let mut running: Vec<Key> =
+            jobs.iter().filter(|(_, job)| job.is_running()).map(|(key, _)| key.clone()).collect();
         running.sort();
         running
     }
@@ -193,7 +194,8 @@ impl Searches {
                 return Ok(Arc::clone(job));
             }
         }
-        let mut running: Vec<Key> = jobs.iter().filter(|(_, job)| job.is_running()).map(|(key, _)| key.clone()).collect();
+        let mut running: Vec<Key> =
+            jobs.iter().filter(|(_, job)| job.is_running()).map(|(key, _)| key.clone()).collect();
         if running.len() >= self.limits.at_once {
             running.sort();
             return Err(Busy(running));

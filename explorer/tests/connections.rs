@@ -27,7 +27,8 @@ fn connect(address: SocketAddr) -> TcpStream {
 /// The first line of the answer to a whole request.
 fn status(address: SocketAddr) -> String {
     let mut stream = connect(address);
-    write!(stream, "GET /static/icon.svg HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("it is sent");
+    write!(stream, "GET /static/icon.svg HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+        .expect("it is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer.lines().next().unwrap_or_default().to_string()

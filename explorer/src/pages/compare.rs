@@ -43,8 +43,11 @@ pub(super) fn page(ask: &Ask) -> Result<Response, Problem> {
     let left = lines(&ask.app, variant, &key, walk.properties(), &now.left.properties);
     let right_key = Key { variant: other.name.clone(), ..key.clone() };
     let right = lines(&ask.app, other, &right_key, there.properties(), &now.right.properties);
-    let properties: Vec<Value> =
-        left.iter().zip(&right).map(|(left, right)| context! { left, right, differ => left.truth != right.truth }).collect();
+    let properties: Vec<Value> = left
+        .iter()
+        .zip(&right)
+        .map(|(left, right)| context! { left, right, differ => left.truth != right.truth })
+        .collect();
     let values = context! {
         with => other.name, with_what => other.what, at => written(&position.trace), here,
         there => written(&now.right.address), step => position.step, steps => whole.left.events.len(),

@@ -118,7 +118,8 @@ fn lines(app: &App, variant: &Variant, key: &Key, words: Vec<PropertyWords>, tru
             as_expected: result.is_none_or(|result| result.verdict == expected),
             verdict: result.map(|result| result.verdict.clone()),
             length: result.and_then(|result| result.length),
-            numbers: numbers.map(|n| context! { inputs => n.inputs, observed => n.observed, broken => n.broken, of => n.of }),
+            numbers: numbers
+                .map(|n| context! { inputs => n.inputs, observed => n.observed, broken => n.broken, of => n.of }),
             name: words.name,
             witness: words.witness,
             says: words.says,
