@@ -112,7 +112,7 @@ fn variant(
         why: info.expect.why.to_string(),
         walk: subject.map(|subject| request.for_subject(subject).map(|size| subject.walkable(size))).transpose()?,
         arithmetic: arithmetic(mechanism, info.name),
-        pinned: pinned(mechanism, info.name),
+        pinned: explorer::Pinned::of(&BASELINE, mechanism, info.name),
     })
 }
 
@@ -126,21 +126,6 @@ static BASELINE: LazyLock<Baseline> = LazyLock::new(|| {
     let text = include_str!("../reports/baseline.json");
     Baseline::from_json(text).expect("a test reads the committed baseline")
 });
-
-fn pinned(mechanism: &str, variant: &str) -> Option<explorer::Pinned> {
-    let of = |engine: &str| BASELINE.verdicts.get(&format!("{mechanism}/{variant} {engine}"));
-    let (engine, facts) = ["exact", "enumerate"].into_iter().find_map(|engine| Some((engine, of(engine)?)))?;
-    let property = |(name, text): (&String, &String)| {
-        let (verdict, length) = text.split_once(" in ").unwrap_or((text, ""));
-        explorer::PinnedProperty { name: name.clone(), verdict: verdict.to_string(), length: length.parse().ok() }
-    };
-    Some(explorer::Pinned {
-        engine: engine.to_string(),
-        size: facts.size.clone(),
-        count: ["states", "inputs"].into_iter().find_map(|name| facts.counts.get(name).copied()).unwrap_or(0),
-        properties: facts.properties.iter().map(property).collect(),
-    })
-}
 
 #[cfg(test)]
 mod tests {

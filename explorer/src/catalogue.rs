@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use reports::baseline::Baseline;
+
 use crate::arithmetic::Arithmetic;
 use crate::walkable::Walkable;
 
@@ -75,6 +77,24 @@ pub struct PinnedProperty {
     pub verdict: String,
     /// Steps of the shortest run that shows it.
     pub length: Option<usize>,
+}
+
+impl Pinned {
+    /// The verdicts of a committed run on a variant, by the engine that looks at all states or all inputs.
+    pub fn of(baseline: &Baseline, mechanism: &str, variant: &str) -> Option<Self> {
+        let of = |engine: &str| baseline.verdicts.get(&format!("{mechanism}/{variant} {engine}"));
+        let (engine, facts) = ["exact", "enumerate"].into_iter().find_map(|engine| Some((engine, of(engine)?)))?;
+        let property = |(name, text): (&String, &String)| {
+            let (verdict, length) = text.split_once(" in ").unwrap_or((text, ""));
+            PinnedProperty { name: name.clone(), verdict: verdict.to_string(), length: length.parse().ok() }
+        };
+        Some(Self {
+            engine: engine.to_string(),
+            size: facts.size.clone(),
+            count: ["states", "inputs"].into_iter().find_map(|name| facts.counts.get(name).copied()).unwrap_or(0),
+            properties: facts.properties.iter().map(property).collect(),
+        })
+    }
 }
 
 impl Catalogue {

@@ -9,6 +9,7 @@ use axum::http::{Request, StatusCode};
 use explorer::{Arithmetic, Catalogue, Limits, Mechanism, Pinned, PinnedProperty, Variant, router, walkable};
 use models::machine::{Expect, Machine, Panel, Parameter, Property, Size, StepKind};
 use models::words;
+use reports::baseline::Baseline;
 use tower::ServiceExt;
 
 /// Where the server under test says it listens.
@@ -85,8 +86,12 @@ pub fn variants<M: Machine>() -> Vec<Variant> {
     M::VARIANTS.iter().map(variant).collect()
 }
 
-/// A mechanism in words.
-pub fn mechanism(words: words::Words, variants: Vec<Variant>) -> Mechanism {
+/// A mechanism in words, with the verdicts of the committed run.
+pub fn mechanism(words: words::Words, mut variants: Vec<Variant>) -> Mechanism {
+    let baseline = Baseline::from_json(include_str!("../../../reports/baseline.json")).expect("it is read");
+    for variant in &mut variants {
+        variant.pinned = Pinned::of(&baseline, words.name, &variant.name);
+    }
     Mechanism {
         name: words.name.to_string(),
         title: words.title.to_string(),
