@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use models::machine::{Expect, Machine, Variant};
+use models::words;
 
 use crate::failure::{Failure, did_you_mean};
 use crate::subject::{Subject, subjects};
@@ -29,19 +30,19 @@ pub struct Mechanism {
 pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
     vec![
         Mechanism {
-            name: "io-bitmap",
-            title: "the ioperm bitmap, its copy in the TSS, and a sequence number to skip the copying",
-            question: "The number changes with every ioperm(): why compare the pointer to the bitmap as well?",
-            source: "arch/x86/kernel/ioport.c, arch/x86/kernel/process.c",
+            name: words::IO_BITMAP.name,
+            title: words::IO_BITMAP.title,
+            question: words::IO_BITMAP.question,
+            source: words::IO_BITMAP.source,
             assumptions: assumptions(&[include_str!("../models/src/io_bitmap/mod.rs")]),
             variants: variants::<models::io_bitmap::IoBitmap>(),
             subjects: subjects::<models::io_bitmap::IoBitmap>(),
         },
         Mechanism {
-            name: "ldt",
-            title: "the two-slot swap of the LDT under page table isolation",
-            question: "Is it really the old LDT that is freed on an error, and when may the old one go?",
-            source: "arch/x86/kernel/ldt.c",
+            name: words::LDT.name,
+            title: words::LDT.title,
+            question: words::LDT.question,
+            source: words::LDT.source,
             assumptions: assumptions(&[
                 include_str!("../models/src/ldt/mod.rs"),
                 include_str!("../models/src/ldt/fork.rs"),
@@ -60,10 +61,10 @@ pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
                 .collect(),
         },
         Mechanism {
-            name: "iommu-flush",
-            title: "an RCU-published function that flushes the IOMMU when kernel mappings change",
-            question: "Can the pointer be cleared again when the last kernel PASID goes, and what orders it with the flush?",
-            source: "arch/x86/mm/tlb.c, arch/x86/include/asm/tlbflush.h, drivers/iommu/iommu-sva.c",
+            name: words::IOMMU_FLUSH.name,
+            title: words::IOMMU_FLUSH.title,
+            question: words::IOMMU_FLUSH.question,
+            source: words::IOMMU_FLUSH.source,
             assumptions: assumptions(&[
                 include_str!("../models/src/iommu_flush/mod.rs"),
                 include_str!("../models/src/iommu_flush/deferred/mod.rs"),
@@ -79,19 +80,19 @@ pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
                 .collect(),
         },
         Mechanism {
-            name: "pkeys",
-            title: "the allocation map of protection keys, read without a lock",
-            question: "What does mmap_sem give a reader of the map that READ_ONCE() does not?",
-            source: "arch/x86/include/asm/pkeys.h, arch/x86/mm/pkeys.c, mm/mprotect.c",
+            name: words::PKEYS.name,
+            title: words::PKEYS.title,
+            question: words::PKEYS.question,
+            source: words::PKEYS.source,
             assumptions: assumptions(&[include_str!("../models/src/pkeys/mod.rs")]),
             variants: variants::<models::pkeys::Pkeys>(),
             subjects: subjects::<models::pkeys::Pkeys>(),
         },
         Mechanism {
-            name: models::iova_bitmap::MECHANISM,
-            title: "index and window arithmetic over a user bitmap of dirty IOVAs",
-            question: "The two index functions are not inverse to each other: does this code work?",
-            source: "drivers/vfio/iova_bitmap.c, drivers/iommu/iommufd/iova_bitmap.c",
+            name: words::IOVA_BITMAP.name,
+            title: words::IOVA_BITMAP.title,
+            question: words::IOVA_BITMAP.question,
+            source: words::IOVA_BITMAP.source,
             assumptions: assumptions(&[include_str!("../models/src/iova_bitmap/mod.rs")]),
             variants: models::iova_bitmap::VARIANTS.iter().map(VariantInfo::of).collect(),
             subjects: Vec::new(),

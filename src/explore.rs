@@ -2,6 +2,9 @@
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::sync::LazyLock;
+
+use reports::baseline::Baseline;
 
 use crate::catalogue::{CATALOGUE, Mechanism, Selection, VariantInfo, find_subject, variant_names};
 use crate::cli::ExploreArgs;
@@ -28,12 +31,21 @@ pub fn run(args: &ExploreArgs) -> Result<Status, Failure> {
     let page = match target.map(|target| target.split_once('/').ok_or(target)) {
         None => String::new(),
         Some(Err(mechanism)) => format!("?mechanism={mechanism}"),
-        Some(Ok((mechanism, variant))) => format!("variant/{mechanism}/{variant}"),
+        Some(Ok((mechanism, variant))) => {
+            format!("variant/{mechanism}/{variant}{}", size(&catalogue, mechanism, variant))
+        }
     };
     announce("kverdict", &format!("http://{}/{page}", listener.local_addr().map_err(Failure::usage)?))?;
     let served = explorer::serve(catalogue, explorer::Limits::default(), listener);
     served.map_err(|error| Failure::usage(format!("cannot serve: {error}")))?;
     Ok(Status::AsExpected)
+}
+
+/// The size as a page's address has it: nothing if it is `quick`.
+fn size(catalogue: &explorer::Catalogue, mechanism: &str, variant: &str) -> String {
+    let walk = catalogue.find(mechanism, variant).and_then(|(_, variant)| variant.walk.as_ref());
+    let size = walk.filter(|walk| walk.size() != walk.quick_size()).map(|walk| format!("?size={}", walk.size()));
+    size.unwrap_or_default()
 }
 
 fn stock(args: &ExploreArgs, target: &str, request: &SizeRequest) -> Result<Status, Failure> {
@@ -71,7 +83,7 @@ fn catalogue(request: &SizeRequest, target: Option<&str>) -> Result<explorer::Ca
 fn mechanism(mechanism: &'static Mechanism, request: &SizeRequest) -> Result<explorer::Mechanism, Failure> {
     let variants = mechanism.variants.iter().map(|info| {
         let subject = mechanism.subjects.iter().map(Box::as_ref).find(|subject| subject.name() == info.name);
-        variant(info, subject, request)
+        variant(mechanism.name, info, subject, request)
     });
     Ok(explorer::Mechanism {
         name: mechanism.name.to_string(),
@@ -84,6 +96,7 @@ fn mechanism(mechanism: &'static Mechanism, request: &SizeRequest) -> Result<exp
 }
 
 fn variant(
+    mechanism: &str,
     info: &VariantInfo,
     subject: Option<&'static dyn Subject>,
     request: &SizeRequest,
@@ -98,6 +111,45 @@ fn variant(
         expected_unseen: owned(info.expect.unseen),
         why: info.expect.why.to_string(),
         walk: subject.map(|subject| request.for_subject(subject).map(|size| subject.walkable(size))).transpose()?,
-        pinned: None,
+        arithmetic: arithmetic(mechanism, info.name),
+        pinned: explorer::Pinned::of(&BASELINE, mechanism, info.name),
     })
+}
+
+fn arithmetic(mechanism: &str, name: &str) -> Option<explorer::Arithmetic> {
+    let found = models::iova_bitmap::VARIANTS.iter().find(|variant| variant.name == name)?;
+    (mechanism == models::iova_bitmap::MECHANISM).then_some(explorer::Arithmetic(found))
+}
+
+/// The verdicts of the committed run, which the pages show until the server has searched itself.
+static BASELINE: LazyLock<Baseline> = LazyLock::new(|| {
+    let text = include_str!("../reports/baseline.json");
+    Baseline::from_json(text).expect("a test reads the committed baseline")
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_shows_the_verdict_of_the_committed_run_on_every_variant() {
+        let request = SizeRequest::parse(None).expect("the quick size");
+        let catalogue = catalogue(&request, None).expect("it is complete");
+        for mechanism in &catalogue.mechanisms {
+            for variant in &mechanism.variants {
+                let name = format!("{}/{}", mechanism.name, variant.name);
+                let pinned = variant.pinned.as_ref().unwrap_or_else(|| panic!("{name} is not in the baseline"));
+                assert!(pinned.count > 0 && !pinned.properties.is_empty(), "{name}");
+                let size = variant.walk.as_ref().map_or_else(String::new, |walk| walk.size());
+                assert_eq!(pinned.size, size, "{name}");
+                let mut broken: Vec<&str> =
+                    pinned.properties.iter().filter(|p| p.verdict == "BROKEN").map(|p| p.name.as_str()).collect();
+                let mut expected: Vec<&str> = variant.expected_broken.iter().map(String::as_str).collect();
+                broken.sort_unstable();
+                expected.sort_unstable();
+                assert_eq!(broken, expected, "{name}");
+                assert!(variant.walk.is_some() != variant.arithmetic.is_some(), "{name} is one of the two");
+            }
+        }
+    }
 }

@@ -85,6 +85,10 @@ fn one_line(text: &str) -> String {
 }
 
 fn dispatch(cli: Cli) -> Result<Status, Failure> {
+    if let Some(Command::Explore(args)) = &cli.command {
+        // A server has nothing to print at its end: Ctrl-C ends it at once, without a handler.
+        return explore::run(args);
+    }
     let stop = stop_on_ctrl_c()?;
     match cli.command {
         None => check::run(&CheckArgs::main_job(), &stop),
@@ -93,10 +97,7 @@ fn dispatch(cli: Cli) -> Result<Status, Failure> {
         Some(Command::Show(args)) => show::run(&args, &stop),
         Some(Command::Prove(args)) => prove::run(&args, &stop),
         Some(Command::Report(args)) => report::run(&args),
-        Some(Command::Explore(args)) => {
-            // A server is simply ended.
-            explore::run(&args)
-        }
+        Some(Command::Explore(_)) => unreachable!("answered above"),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "kverdict", &mut script);

@@ -135,7 +135,7 @@ pub trait Subject: Send + Sync {
     /// The model panicked.
     fn second_opinion(&self, size: Size, plan: &Plan) -> Result<Result<SecondOpinion, NotRun>, String>;
     /// The variant at one size, for the Explorer.
-    fn walkable(&self, size: Size) -> Box<dyn explorer::Walkable>;
+    fn walkable(&self, size: Size) -> Arc<dyn explorer::Walkable>;
     /// Serves Stateright's own Explorer; does not return while it runs.
     fn serve_stock_explorer(&self, size: Size, address: std::net::SocketAddr);
     /// The promises of the machine that are broken, in words.
@@ -329,7 +329,7 @@ impl<M: Machine> Subject for Bound<M> {
         second_opinion::ask(&model.0, &report, &space, plan)
     }
 
-    fn walkable(&self, size: Size) -> Box<dyn explorer::Walkable> {
+    fn walkable(&self, size: Size) -> Arc<dyn explorer::Walkable> {
         explorer::walkable::<M>(self.variant, size)
     }
 

@@ -1,5 +1,6 @@
 //! Clients that walk at once, for some seconds: `load ADDRESS:PORT [CLIENTS] [SECONDS]`, against a running
-//! `kverdict explore`. Prints requests, errors, the median and the 99th percentile of a step.
+//! `kverdict explore`. Prints the time of the first page, requests, errors, the median and the 99th percentile of
+//! a step, and the variant whose median is the worst.
 
 use std::time::{Duration, Instant};
 
@@ -25,14 +26,15 @@ fn steps(page: &str) -> Vec<String> {
 }
 
 /// Walks through one variant after another until the time is up.
-async fn client(address: String, names: Vec<String>, number: usize, end: Instant) -> (Vec<Duration>, usize) {
-    let (mut times, mut errors, mut turn) = (Vec::new(), 0, number);
+async fn client(address: String, names: Vec<String>, number: usize, end: Instant) -> (Vec<(usize, Duration)>, usize) {
+    // Each client begins elsewhere, so that together they soon have been everywhere.
+    let (mut times, mut errors, mut turn) = (Vec::new(), 0, number * 37);
     while Instant::now() < end {
         let mut path = format!("/walk/{}", names[turn % names.len()]);
         for step in 0..25 {
             let begun = Instant::now();
             let answer = get(&address, &path).await;
-            times.push(begun.elapsed());
+            times.push((turn % names.len(), begun.elapsed()));
             let Ok((200, page)) = answer else {
                 errors += 1;
                 break;
@@ -43,7 +45,7 @@ async fn client(address: String, names: Vec<String>, number: usize, end: Instant
             }
             path.clone_from(&next[(number * 7 + step * 3) % next.len()]);
         }
-        turn += 7;
+        turn += 1;
     }
     (times, errors)
 }
@@ -67,6 +69,13 @@ async fn main() {
             ));
         }
     }
+    let mut first = Vec::new();
+    for _ in 0..20 {
+        let begun = Instant::now();
+        assert_eq!(get(&address, "/").await.expect("the server answers").0, 200);
+        first.push(begun.elapsed());
+    }
+    first.sort_unstable();
     let end = Instant::now() + Duration::from_secs(seconds as u64);
     let walks: Vec<_> = (0..clients).map(|n| tokio::spawn(client(address.clone(), names.clone(), n, end))).collect();
     let (mut times, mut errors) = (Vec::new(), 0);
@@ -75,8 +84,29 @@ async fn main() {
         times.extend(more);
         errors += failed;
     }
-    times.sort_unstable();
-    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
-    println!("{clients} clients, {seconds} s, {} variants: {} requests, {errors} errors", names.len(), times.len());
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let mut worst = (Duration::ZERO, 0, 0);
+    for name in 0..names.len() {
+        let own = sorted(times.iter().filter(|(of, _)| *of == name).map(|(_, time)| *time));
+        if let Some(median) = own.get(own.len() / 2) {
+            worst = worst.max((*median, own.len(), name));
+        }
+    }
+    let walked = (0..names.len()).filter(|name| times.iter().any(|(of, _)| of == name)).count();
+    let times = sorted(times.into_iter().map(|(_, time)| time));
+    let at = |share: usize| ms(times[(times.len() * share / 100).min(times.len() - 1)]);
+    println!("first page: {:.1} ms, the median of 20", ms(first[first.len() / 2]));
+    println!(
+        "{clients} clients, {seconds} s, {walked} of {} variants: {} requests, {errors} errors",
+        names.len(),
+        times.len()
+    );
     println!("median {:.1} ms, 99th percentile {:.1} ms, slowest {:.1} ms", at(50), at(99), at(100));
+    println!("worst variant: {} with a median of {:.1} ms in {} requests", names[worst.2], ms(worst.0), worst.1);
+}
+
+fn sorted(times: impl Iterator<Item = Duration>) -> Vec<Duration> {
+    let mut times: Vec<Duration> = times.collect();
+    times.sort_unstable();
+    times
 }

@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::App;
 use crate::address::written;
 use crate::ask::{Ask, answer};
-use crate::pages::{busy, row};
+use crate::pages::{busy, rows};
 use crate::problem::Problem;
-use crate::searches::Searches;
+use crate::searches::{Key, Work};
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -30,9 +30,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 fn catalogue(ask: &Ask) -> Result<Response, Problem> {
     let mechanisms = ask.app.catalogue.mechanisms.iter().map(|mechanism| {
-        let rows: Vec<_> = mechanism.variants.iter().map(|variant| row(&ask.app, mechanism, variant)).collect();
         json!({ "name": mechanism.name, "title": mechanism.title, "question": mechanism.question,
-                "source": mechanism.source, "variants": rows })
+                "source": mechanism.source, "variants": rows(&ask.app, mechanism) })
     });
     Ok(Json(json!({ "mechanisms": mechanisms.collect::<Vec<_>>() })).into_response())
 }
@@ -42,7 +41,8 @@ fn variant(ask: &Ask) -> Result<Response, Problem> {
     Ok(Json(json!({
         "mechanism": mechanism.name, "variant": variant.name, "what": variant.what, "origin": variant.origin,
         "compare_with": variant.compare_with, "expected_broken": variant.expected_broken,
-        "expected_unseen": variant.expected_unseen, "why": variant.why, "size": walk.size(), "lanes": walk.lanes()?,
+        "expected_unseen": variant.expected_unseen, "why": variant.why, "size": walk.size(),
+        "quick_size": walk.quick_size(), "lanes": walk.lanes()?,
         "properties": walk.properties(), "kinds": walk.kinds(), "config": walk.config(),
     }))
     .into_response())
@@ -76,20 +76,28 @@ fn graph(ask: &Ask) -> Result<Response, Problem> {
     Ok(Json(walk.graph(&ask.at()?, ask.app.limits.graph, ask.app.limits.neighbourhood)?).into_response())
 }
 
+/// The search of a variant, with states or without.
+fn key(ask: &Ask) -> Result<(Key, Work), Problem> {
+    let (mechanism, variant) = ask.variant()?;
+    if let Some(arithmetic) = variant.arithmetic {
+        return Ok((Key::without_size(&mechanism.name, &variant.name), Work::Inputs(arithmetic)));
+    }
+    let (_, _, walk) = ask.walk()?;
+    Ok((Key::of(&mechanism.name, walk.as_ref()), Work::States(Arc::clone(walk))))
+}
+
 fn search(ask: &Ask) -> Result<Response, Problem> {
-    let (mechanism, variant, _) = ask.walk()?;
-    Ok(Json(ask.app.searches.status(&mechanism.name, &variant.name)).into_response())
+    Ok(Json(ask.app.searches.status(&key(ask)?.0)).into_response())
 }
 
 fn start(ask: &Ask) -> Result<Response, Problem> {
-    let (mechanism, variant, _) = ask.walk()?;
-    Searches::start(&ask.app, &mechanism.name, &variant.name).map_err(busy)?;
+    let (key, work) = key(ask)?;
+    ask.app.searches.start(&key, work).map_err(busy)?;
     search(ask)
 }
 
 fn stop(ask: &Ask) -> Result<Response, Problem> {
-    let (mechanism, variant, _) = ask.walk()?;
-    ask.app.searches.stop(&mechanism.name, &variant.name);
+    ask.app.searches.stop(&key(ask)?.0);
     search(ask)
 }
 

@@ -1,6 +1,6 @@
 //! What a request asks for: names from its path, values from its query.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::StatusCode;
@@ -21,6 +21,8 @@ pub(crate) struct Ask {
     path: String,
     names: Vec<String>,
     values: Vec<(String, String)>,
+    /// The variant at the size of the request, if that is not the size of the server.
+    sized: OnceLock<Arc<dyn Walkable>>,
 }
 
 impl FromRequestParts<Arc<App>> for Ask {
@@ -38,7 +40,7 @@ impl FromRequestParts<Arc<App>> for Ask {
         };
         let values = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(values) = values.map_err(|_| refuse("the part after the question mark cannot be read"))?;
-        Ok(Self { app: Arc::clone(app), json, path, names, values })
+        Ok(Self { app: Arc::clone(app), json, path, names, values, sized: OnceLock::new() })
     }
 }
 
@@ -104,18 +106,31 @@ impl Ask {
         found.ok_or_else(|| Problem::unknown(format!("there is no variant '{}/{}'", clip(mechanism), clip(variant))))
     }
 
-    /// The variant named in the path, which must be a state machine.
+    /// The variant named in the path at the size of the query, which must be a state machine.
     ///
     /// # Errors
-    /// There is none, or it has no states.
-    pub(crate) fn walk(&self) -> Result<(&Mechanism, &Variant, &dyn Walkable), Problem> {
+    /// There is none, it has no states, or the size is none of its.
+    pub(crate) fn walk(&self) -> Result<(&Mechanism, &Variant, &Arc<dyn Walkable>), Problem> {
         let (mechanism, variant) = self.variant()?;
-        let walk = variant.walk.as_deref().ok_or_else(|| {
-            let message =
-                format!("{}/{} is arithmetic and has no states to walk through", mechanism.name, variant.name);
+        let own = variant.walk.as_ref().ok_or_else(|| {
+            let message = format!(
+                "{}/{} is arithmetic and has no states to walk through; /variant/{}/{} shows its inputs",
+                mechanism.name, variant.name, mechanism.name, variant.name
+            );
             Problem::new(StatusCode::NOT_FOUND, "no-states", message)
         })?;
-        Ok((mechanism, variant, walk))
+        let wanted = match self.value("size")? {
+            "" => own.quick_size(),
+            wanted => wanted.to_string(),
+        };
+        if wanted == own.size() {
+            return Ok((mechanism, variant, own));
+        }
+        if self.sized.get().is_none() {
+            let made = own.at_size(&wanted).map_err(Problem::bad)?;
+            drop(self.sized.set(made));
+        }
+        Ok((mechanism, variant, self.sized.get().expect("it was set above")))
     }
 }
 

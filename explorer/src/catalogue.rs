@@ -1,7 +1,10 @@
 //! What the server shows: mechanisms with their variants.
 
-use serde::Serialize;
+use std::sync::Arc;
 
+use reports::baseline::Baseline;
+
+use crate::arithmetic::Arithmetic;
 use crate::walkable::Walkable;
 
 /// Everything that can be explored.
@@ -44,23 +47,54 @@ pub struct Variant {
     pub expected_unseen: Vec<String>,
     /// Why.
     pub why: String,
-    /// The machine; `None` if the variant is arithmetic and has no states.
-    pub walk: Option<Box<dyn Walkable>>,
+    /// The machine; `None` if the variant has no states.
+    pub walk: Option<Arc<dyn Walkable>>,
+    /// The arithmetic, if that is what the variant is.
+    pub arithmetic: Option<Arithmetic>,
     /// What an earlier run of an engine found, to be shown until the server has searched itself.
     pub pinned: Option<Pinned>,
 }
 
-/// A verdict from an earlier run.
-#[derive(Clone, Debug, Serialize)]
+/// Verdicts from an earlier run.
+#[derive(Clone, Debug)]
 pub struct Pinned {
-    /// `HOLDS`, `BROKEN` or another word.
-    pub verdict: String,
     /// The engine.
     pub engine: String,
-    /// Distinct states.
-    pub states: u64,
-    /// Steps of the shortest counterexample.
+    /// The size; at another one the verdicts are not shown.
+    pub size: String,
+    /// Distinct states, or inputs.
+    pub count: u64,
+    /// The properties and witnesses.
+    pub properties: Vec<PinnedProperty>,
+}
+
+/// The verdict of an earlier run on one property.
+#[derive(Clone, Debug)]
+pub struct PinnedProperty {
+    /// Its name.
+    pub name: String,
+    /// `HOLDS`, `BROKEN`, `SEEN`, `UNSEEN` or `UNDECIDED`.
+    pub verdict: String,
+    /// Steps of the shortest run that shows it.
     pub length: Option<usize>,
+}
+
+impl Pinned {
+    /// The verdicts of a committed run on a variant, by the engine that looks at all states or all inputs.
+    pub fn of(baseline: &Baseline, mechanism: &str, variant: &str) -> Option<Self> {
+        let of = |engine: &str| baseline.verdicts.get(&format!("{mechanism}/{variant} {engine}"));
+        let (engine, facts) = ["exact", "enumerate"].into_iter().find_map(|engine| Some((engine, of(engine)?)))?;
+        let property = |(name, text): (&String, &String)| {
+            let (verdict, length) = text.split_once(" in ").unwrap_or((text, ""));
+            PinnedProperty { name: name.clone(), verdict: verdict.to_string(), length: length.parse().ok() }
+        };
+        Some(Self {
+            engine: engine.to_string(),
+            size: facts.size.clone(),
+            count: ["states", "inputs"].into_iter().find_map(|name| facts.counts.get(name).copied()).unwrap_or(0),
+            properties: facts.properties.iter().map(property).collect(),
+        })
+    }
 }
 
 impl Catalogue {
@@ -68,19 +102,5 @@ impl Catalogue {
     pub fn find(&self, mechanism: &str, variant: &str) -> Option<(&Mechanism, &Variant)> {
         let mechanism = self.mechanisms.iter().find(|m| m.name == mechanism)?;
         Some((mechanism, mechanism.variants.iter().find(|v| v.name == variant)?))
-    }
-}
-
-impl Variant {
-    /// `HOLDS`, or which properties break and which witnesses are not seen.
-    pub(crate) fn expected(&self) -> String {
-        match (self.expected_broken.is_empty(), self.expected_unseen.is_empty()) {
-            (true, true) => "HOLDS".to_string(),
-            (false, true) => format!("BROKEN {}", self.expected_broken.join(", ")),
-            (true, false) => format!("UNSEEN {}", self.expected_unseen.join(", ")),
-            (false, false) => {
-                format!("BROKEN {}; UNSEEN {}", self.expected_broken.join(", "), self.expected_unseen.join(", "))
-            }
-        }
     }
 }

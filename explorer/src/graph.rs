@@ -1,18 +1,24 @@
 //! States as a picture: a column for each depth, steps as lines between them.
+//!
+//! The run that matters, a counterexample or the way to the state shown, is the uppermost line, with the names
+//! of its steps above it. Everything else hangs below.
 
 use crate::address::written;
+use crate::links::Links;
 use crate::sequence::escape;
 use crate::walkable::{Graph, Node};
 
-const COLUMN: usize = 90;
+const COLUMN: usize = 92;
 const ROW: usize = 30;
 const MARGIN: usize = 34;
+/// Room above the uppermost line for two rows of names.
+const TOP: usize = 64;
 const RADIUS: usize = 8;
 
-/// The drawing; every state is a link below `base`.
-pub(crate) fn drawing(graph: &Graph, base: &str) -> String {
+/// The drawing; every state is a link to its walk.
+pub(crate) fn drawing(graph: &Graph, links: &Links) -> String {
     let places = layout(graph);
-    let width = places.iter().map(|place| place.0).max().unwrap_or(0) + MARGIN;
+    let width = places.iter().map(|place| place.0).max().unwrap_or(0) + 2 * MARGIN;
     let height = places.iter().map(|place| place.1).max().unwrap_or(0) + MARGIN;
     let mut lines = String::new();
     let mut drawn: Vec<(usize, usize)> = Vec::new();
@@ -27,11 +33,12 @@ pub(crate) fn drawing(graph: &Graph, base: &str) -> String {
     }
     let mut states = String::new();
     for (index, node) in graph.nodes.iter().enumerate() {
-        states.push_str(&state(graph, index, node, places[index], base));
+        states.push_str(&state(graph, index, node, places[index], links));
     }
+    let names = names(graph, &places);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"graph\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-         height=\"{height}\" role=\"group\" aria-label=\"graph of {} states\">\n{lines}{states}</svg>\n",
+         height=\"{height}\" role=\"group\" aria-label=\"graph of {} states\">\n{lines}{names}{states}</svg>\n",
         graph.nodes.len()
     )
 }
@@ -46,18 +53,46 @@ fn layout(graph: &Graph) -> Vec<(usize, usize)> {
         None => node.depth + shift,
     };
     let columns: Vec<usize> = graph.nodes.iter().enumerate().map(|(index, node)| column(index, node)).collect();
-    let tallest =
-        (0..=columns.iter().copied().max().unwrap_or(0)).map(|c| columns.iter().filter(|x| **x == c).count()).max();
-    let middle = tallest.unwrap_or(1) * ROW / 2;
+    let first = path(graph);
+    // The path has the uppermost place of each of its columns to itself.
     let mut used = vec![0; graph.nodes.len() + shift + 1];
+    for index in first {
+        used[columns[*index]] = 1;
+    }
     let mut places = Vec::with_capacity(columns.len());
-    for column in &columns {
-        let count = columns.iter().filter(|other| *other == column).count();
-        let y = MARGIN + middle - count * ROW / 2 + used[*column] * ROW;
-        used[*column] += 1;
-        places.push((MARGIN + column * COLUMN, y));
+    for (index, column) in columns.iter().enumerate() {
+        let row = if first.contains(&index) { 0 } else { used[*column] };
+        if !first.contains(&index) {
+            used[*column] += 1;
+        }
+        places.push((MARGIN + column * COLUMN, TOP + row * ROW));
     }
     places
+}
+
+/// The run that is drawn uppermost.
+fn path(graph: &Graph) -> &[usize] {
+    if graph.counterexample.is_empty() { &graph.trail } else { &graph.counterexample }
+}
+
+/// The names of the steps of the path, on two heights in turn so that they do not touch.
+fn names(graph: &Graph, places: &[(usize, usize)]) -> String {
+    let mut out = String::new();
+    for (number, pair) in path(graph).windows(2).enumerate() {
+        let step = graph.edges.iter().find(|(from, to, _)| (*from, *to) == (pair[0], pair[1]));
+        let Some((_, _, kind)) = step else { continue };
+        let (from, to) = (places[pair[0]], places[pair[1]]);
+        if to.0 <= from.0 {
+            continue;
+        }
+        let (x, y) = ((from.0 + to.0) / 2, TOP - 18 - (number % 2) * 18);
+        out.push_str(&format!("<path class=\"g-pointer\" d=\"M{x} {} V{}\"/>", y + 3, TOP - 4));
+        out.push_str(&format!(
+            "<text class=\"g-name\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n",
+            escape(kind)
+        ));
+    }
+    out
 }
 
 fn is_on(path: &[usize], (from, to): (usize, usize)) -> bool {
@@ -85,7 +120,7 @@ fn line(graph: &Graph, from: (usize, usize), to: (usize, usize), edge: (usize, u
     )
 }
 
-fn state(graph: &Graph, index: usize, node: &Node, (x, y): (usize, usize), base: &str) -> String {
+fn state(graph: &Graph, index: usize, node: &Node, (x, y): (usize, usize), links: &Links) -> String {
     let mut class = "g-state".to_string();
     for (is, name) in [
         (node.is_final, " g-final"),
@@ -97,13 +132,13 @@ fn state(graph: &Graph, index: usize, node: &Node, (x, y): (usize, usize), base:
             class.push_str(name);
         }
     }
-    let address = written(&node.address);
+    let link = escape(&links.to("walk", &format!("at={}", written(&node.address))));
     let broken = if node.broken.is_empty() { String::new() } else { format!("; breaks {}", node.broken.join(", ")) };
     let end = if node.is_final { "; a run may end here" } else { "" };
     let steps = node.address.len() - 1;
     let title = escape(&format!("{steps} steps from the start{broken}{end}"));
     format!(
-        "<a href=\"{base}?at={address}\" aria-label=\"{title}\"><circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"{RADIUS}\">\
+        "<a href=\"{link}\" aria-label=\"{title}\"><circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"{RADIUS}\">\
          <title>{title}</title></circle></a>\n"
     )
 }

@@ -8,17 +8,21 @@
 
 mod address;
 mod api;
+mod arithmetic;
 mod ask;
 mod catalogue;
 mod differences;
 mod fingerprint;
 mod graph;
 mod guard;
+mod known;
+mod links;
 mod machine;
 mod pages;
 mod problem;
 mod searches;
 mod sequence;
+mod serve;
 mod stock;
 mod templates;
 mod walkable;
@@ -28,12 +32,14 @@ use std::sync::Arc;
 
 use axum::Router;
 
-pub use catalogue::{Catalogue, Mechanism, Pinned, Variant};
+pub use arithmetic::Arithmetic;
+pub use catalogue::{Catalogue, Mechanism, Pinned, PinnedProperty, Variant};
 pub use machine::walkable;
 pub use searches::SearchLimits;
+pub use serve::ConnectionLimits;
 pub use walkable::{
-    Comparison, Differences, Found, FoundProperty, Graph, KindDifference, KindWords, Node, PropertyWords, SearchPlan,
-    StepOption, StockProperty, StockState, Truth, Walk, WalkError, Walkable,
+    Comparison, Differences, Found, FoundProperty, Graph, KindDifference, KindWords, Node, Numbers, PropertyWords,
+    SearchPlan, StepOption, StockProperty, StockState, Truth, Walk, WalkError, Walkable,
 };
 
 /// What the server may be asked for, at most.
@@ -53,6 +59,8 @@ pub struct Limits {
     pub requests: usize,
     /// Limits of background searches.
     pub search: SearchLimits,
+    /// Limits of connections.
+    pub connections: ConnectionLimits,
 }
 
 impl Default for Limits {
@@ -65,6 +73,7 @@ impl Default for Limits {
             differences: 3000,
             requests: 64,
             search: SearchLimits::default(),
+            connections: ConnectionLimits::default(),
         }
     }
 }
@@ -75,7 +84,7 @@ pub(crate) struct App {
     limits: Limits,
     searches: searches::Searches,
     templates: minijinja::Environment<'static>,
-    differences: std::sync::Mutex<std::collections::HashMap<(String, String, String), Arc<Differences>>>,
+    differences: std::sync::Mutex<std::collections::HashMap<(searches::Key, String), Arc<Differences>>>,
 }
 
 /// The routes of the server. `listen` is where it listens, for telling its own Host from foreign ones.
@@ -107,6 +116,7 @@ pub fn serve(catalogue: Catalogue, limits: Limits, listener: std::net::TcpListen
     runtime.worker_threads(2).max_blocking_threads(16).enable_all();
     runtime.build()?.block_on(async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, router(catalogue, limits, address)).await
+        serve::serve(listener, router(catalogue, limits, address), limits.connections).await;
+        Ok(())
     })
 }

@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use checker::{Checker, Outcome};
-use models::machine::{Expect, Machine, NO_DEADLOCK, PropertyKind, Size, Variant};
+use models::machine::{Expect, Machine, NO_DEADLOCK, PropertyKind, Size, SizeError, Variant};
 use models::stateright::Checked;
 use reports::timeline::{Change, Event, Table, changes};
 
@@ -19,8 +20,8 @@ use crate::walkable::{
 const NO_DEADLOCK_SAYS: &str = "somebody waits for ever: a lock is never released, or a wake-up never comes";
 
 /// One variant of a machine at one size, to walk through.
-pub fn walkable<M: Machine>(variant: &'static Variant<M::Config>, size: Size) -> Box<dyn Walkable> {
-    Box::new(Bound::<M> { variant, size, machine: M::new(variant.config, size) })
+pub fn walkable<M: Machine>(variant: &'static Variant<M::Config>, size: Size) -> Arc<dyn Walkable> {
+    Arc::new(Bound::<M> { variant, size, machine: M::new(variant.config, size) })
 }
 
 struct Bound<M: Machine> {
@@ -319,6 +320,28 @@ impl<M: Machine> Walkable for Bound<M> {
     fn size(&self) -> String {
         self.size.written(M::PARAMETERS)
     }
+    fn quick_size(&self) -> String {
+        Size::quick(M::PARAMETERS, self.variant).written(M::PARAMETERS)
+    }
+    fn at_size(&self, size: &str) -> Result<Arc<dyn Walkable>, String> {
+        let mut wanted = Size::quick(M::PARAMETERS, self.variant);
+        for item in size.split(',').filter(|item| !item.is_empty()) {
+            let pair = item.split_once('=').and_then(|(name, value)| Some((name, value.parse::<u64>().ok()?)));
+            let Some((name, value)) = pair else {
+                return Err(format!("a size is written like {}", self.quick_size()));
+            };
+            // The name is not repeated in the answer: it may be anything.
+            wanted = wanted.with(M::PARAMETERS, name, value).map_err(|error| match error {
+                SizeError::UnknownParameter { known, .. } => {
+                    format!("a size names no other parameters than {}", known.join(", "))
+                }
+                SizeError::OutOfRange { .. } => error.to_string(),
+            })?;
+        }
+        let variant = self.variant;
+        let machine = catch(|| M::new(variant.config, wanted))?;
+        Ok(Arc::new(Self { variant, size: wanted, machine }))
+    }
     fn lanes(&self) -> Result<Vec<String>, WalkError> {
         Place::START.ask("naming its lanes", || self.machine.lanes())
     }
@@ -500,6 +523,7 @@ impl<M: Machine> Walkable for Bound<M> {
         let kinds = M::KINDS.iter().map(|kind| kind.name).zip(report.steps_by_kind.iter().copied());
         Ok(Found {
             properties,
+            counted: "states",
             states: report.states,
             transitions: report.transitions,
             depth: report.depth,
@@ -519,9 +543,8 @@ type PathOf<M> = checker::Path<<M as Machine>::State, <M as Machine>::Step>;
 impl<M: Machine> Bound<M> {
     fn found(&self, name: &'static str, outcome: &Outcome<M::State, M::Step>) -> FoundProperty {
         let path = outcome.path();
-        let fingerprints = path.map(|path| path.states().map(fingerprint).collect::<Vec<_>>().join("/"));
         let verdict = if matches!(outcome, Outcome::Unsupported(_)) { "UNDECIDED" } else { outcome.verdict() };
-        FoundProperty { name, verdict, address: path.and_then(|path| self.address_of(path)), fingerprints }
+        FoundProperty { name, verdict, address: path.and_then(|path| self.address_of(path)), numbers: None }
     }
 
     /// A run found by the engine as an address.

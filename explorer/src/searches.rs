@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::App;
-use crate::walkable::{Found, SearchPlan};
+use crate::arithmetic::Arithmetic;
+use crate::walkable::{Found, SearchPlan, Walkable};
 
 /// Limits of background searches.
 #[derive(Clone, Copy, Debug)]
@@ -21,18 +21,51 @@ pub struct SearchLimits {
     pub timeout: Duration,
     /// Memory of each, in bytes.
     pub memory: u64,
+    /// Results that are kept; the oldest is forgotten.
+    pub kept: usize,
 }
 
 impl Default for SearchLimits {
     fn default() -> Self {
-        Self { at_once: 2, threads: 1, timeout: Duration::from_secs(900), memory: 2_000_000_000 }
+        Self { at_once: 2, threads: 1, timeout: Duration::from_secs(900), memory: 2_000_000_000, kept: 1000 }
     }
 }
 
 /// The searches of all variants, running or done.
 pub(crate) struct Searches {
     limits: SearchLimits,
-    jobs: Mutex<HashMap<(String, String), Arc<Job>>>,
+    jobs: Mutex<HashMap<Key, Arc<Job>>>,
+}
+
+/// What is searched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub(crate) struct Key {
+    /// The mechanism.
+    pub(crate) mechanism: String,
+    /// The variant.
+    pub(crate) variant: String,
+    /// The size; empty for arithmetic.
+    pub(crate) size: String,
+}
+
+impl Key {
+    /// The search of a variant at the size of its machine.
+    pub(crate) fn of(mechanism: &str, walk: &dyn Walkable) -> Self {
+        Self { mechanism: mechanism.to_string(), variant: walk.name().to_string(), size: walk.size() }
+    }
+
+    /// The search of a variant that is arithmetic.
+    pub(crate) fn without_size(mechanism: &str, variant: &str) -> Self {
+        Self { mechanism: mechanism.to_string(), variant: variant.to_string(), size: String::new() }
+    }
+}
+
+/// What there is to search.
+pub(crate) enum Work {
+    /// All states of a machine.
+    States(Arc<dyn Walkable>),
+    /// All inputs.
+    Inputs(Arithmetic),
 }
 
 /// One search.
@@ -66,7 +99,7 @@ pub(crate) struct Status {
 }
 
 /// Too many searches run already; their names.
-pub(crate) struct Busy(pub(crate) Vec<String>);
+pub(crate) struct Busy(pub(crate) Vec<Key>);
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic elsewhere leaves these maps whole: every change is one insertion.
@@ -90,12 +123,12 @@ impl Searches {
         Self { limits, jobs: Mutex::default() }
     }
 
-    fn job(&self, mechanism: &str, variant: &str) -> Option<Arc<Job>> {
-        locked(&self.jobs).get(&(mechanism.to_string(), variant.to_string())).cloned()
+    fn job(&self, key: &Key) -> Option<Arc<Job>> {
+        locked(&self.jobs).get(key).cloned()
     }
 
-    pub(crate) fn status(&self, mechanism: &str, variant: &str) -> Status {
-        let job = self.job(mechanism, variant);
+    pub(crate) fn status(&self, key: &Key) -> Status {
+        let job = self.job(key);
         let result = job.as_ref().map(|job| locked(&job.result).clone());
         let mut status =
             Status { state: "none", states: 0, frontier: 0, depth: 0, seconds: 0.0, rate: 0, found: None, error: None };
@@ -122,23 +155,22 @@ impl Searches {
     }
 
     /// What a search that is done has found.
-    pub(crate) fn found(&self, mechanism: &str, variant: &str) -> Option<Arc<Found>> {
-        self.status(mechanism, variant).found
+    pub(crate) fn found(&self, key: &Key) -> Option<Arc<Found>> {
+        self.status(key).found
     }
 
     /// The searches that run.
-    pub(crate) fn running(&self) -> Vec<String> {
+    pub(crate) fn running(&self) -> Vec<Key> {
         let jobs = locked(&self.jobs);
-        let running = jobs.iter().filter(|(_, job)| job.is_running());
-        let mut names: Vec<String> =
-            running.map(|((mechanism, variant), _)| format!("{mechanism}/{variant}")).collect();
-        names.sort();
-        names
+        let mut running: Vec<Key> =
+            jobs.iter().filter(|(_, job)| job.is_running()).map(|(key, _)| key.clone()).collect();
+        running.sort();
+        running
     }
 
     /// Stops a search; what it has found stays.
-    pub(crate) fn stop(&self, mechanism: &str, variant: &str) -> bool {
-        let job = self.job(mechanism, variant).filter(|job| job.is_running());
+    pub(crate) fn stop(&self, key: &Key) -> bool {
+        let job = self.job(key).filter(|job| job.is_running());
         if let Some(job) = &job {
             job.stop.store(true, Relaxed);
             job.wait(Duration::from_secs(2));
@@ -146,15 +178,13 @@ impl Searches {
         job.is_some()
     }
 
-    /// The search of a variant, started if there is none that runs or has seen everything.
+    /// The search with this key, started if there is none that runs or has seen everything.
     ///
     /// # Errors
     /// Too many run already.
-    pub(crate) fn start(app: &Arc<App>, mechanism: &str, variant: &str) -> Result<Arc<Job>, Busy> {
-        let searches = &app.searches;
-        let mut jobs = locked(&searches.jobs);
-        let name = (mechanism.to_string(), variant.to_string());
-        if let Some(job) = jobs.get(&name) {
+    pub(crate) fn start(&self, key: &Key, work: Work) -> Result<Arc<Job>, Busy> {
+        let mut jobs = locked(&self.jobs);
+        if let Some(job) = jobs.get(key) {
             let keep = match &*locked(&job.result) {
                 None => true,
                 Some(Ok(found)) => found.limit.is_none(),
@@ -164,11 +194,13 @@ impl Searches {
                 return Ok(Arc::clone(job));
             }
         }
-        let running: Vec<String> =
-            jobs.iter().filter(|(_, job)| job.is_running()).map(|((m, v), _)| format!("{m}/{v}")).collect();
-        if running.len() >= searches.limits.at_once {
+        let mut running: Vec<Key> =
+            jobs.iter().filter(|(_, job)| job.is_running()).map(|(key, _)| key.clone()).collect();
+        if running.len() >= self.limits.at_once {
+            running.sort();
             return Err(Busy(running));
         }
+        forget_one(&mut jobs, self.limits.kept);
         let job = Arc::new(Job {
             stop: Arc::default(),
             progress: Arc::default(),
@@ -176,16 +208,26 @@ impl Searches {
             result: Mutex::default(),
             done: Condvar::new(),
         });
-        jobs.insert(name.clone(), Arc::clone(&job));
+        jobs.insert(key.clone(), Arc::clone(&job));
         drop(jobs);
-        run(Arc::clone(app), Arc::clone(&job), name);
+        run(self.limits, Arc::clone(&job), work);
         Ok(job)
     }
 }
 
+/// Makes room if there are as many results as are kept: sizes can be asked for without end.
+fn forget_one(jobs: &mut HashMap<Key, Arc<Job>>, kept: usize) {
+    let done = jobs.iter().filter(|(_, job)| !job.is_running());
+    let oldest = done.min_by_key(|(_, job)| job.started).map(|(key, _)| key.clone());
+    if jobs.len() >= kept
+        && let Some(key) = oldest
+    {
+        jobs.remove(&key);
+    }
+}
+
 /// Runs a search on a thread of its own.
-fn run(app: Arc<App>, job: Arc<Job>, (mechanism, variant): (String, String)) {
-    let limits = app.searches.limits;
+fn run(limits: SearchLimits, job: Arc<Job>, work: Work) {
     let plan = SearchPlan {
         threads: limits.threads,
         timeout: limits.timeout,
@@ -195,10 +237,9 @@ fn run(app: Arc<App>, job: Arc<Job>, (mechanism, variant): (String, String)) {
     };
     let for_thread = Arc::clone(&job);
     let search = move || {
-        let walk = app.catalogue.find(&mechanism, &variant).and_then(|(_, variant)| variant.walk.as_deref());
-        let searched = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match walk {
-            Some(walk) => walk.search(&plan),
-            None => Err("this variant has no states".to_string()),
+        let searched = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &work {
+            Work::States(walk) => walk.search(&plan),
+            Work::Inputs(arithmetic) => Ok(arithmetic.search()),
         }));
         let result = searched.unwrap_or_else(|_| Err("the search panicked".to_string()));
         *locked(&for_thread.result) = Some(result.map(Arc::new));

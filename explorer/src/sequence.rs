@@ -14,6 +14,9 @@ const GAP: usize = 10;
 /// Characters that fit into a box.
 const CHARACTERS: usize = 36;
 
+/// The stylesheet has this many colours for lanes.
+pub(crate) const LANE_COLOURS: usize = 6;
+
 /// How a drawing is used.
 pub(crate) struct Style<'s> {
     /// A heading, for a drawing that stands alone.
@@ -34,13 +37,13 @@ pub(crate) fn drawing(lanes: &[String], walk: &Walk, style: &Style<'_>) -> Strin
         y += LINE * 2;
     }
     for (index, lane) in lanes.iter().enumerate() {
-        text(&mut body, (lane_x(index) + PADDING, y), "d-strong", "font-weight=\"bold\"", lane);
+        text(&mut body, (lane_x(index) + PADDING, y), "d-strong", "font-weight=\"bold\" font-size=\"14\"", lane);
     }
     y += LINE / 2;
     let top = y;
     y += GAP;
     for index in 0..walk.events.len() {
-        y = step(&mut body, lanes.len(), walk, index, style, y) + GAP;
+        y = step(&mut body, lanes, walk, index, style, y) + GAP;
     }
     let bottom = y;
     for name in walk.broken_at.last().into_iter().flatten() {
@@ -52,7 +55,8 @@ pub(crate) fn drawing(lanes: &[String], walk: &Walk, style: &Style<'_>) -> Strin
     for index in 0..lanes.len() {
         let x = lane_x(index) + 2;
         lines.push_str(&format!(
-            "<line class=\"d-line\" x1=\"{x}\" y1=\"{top}\" x2=\"{x}\" y2=\"{bottom}\" stroke=\"#c3c7cf\" stroke-width=\"2\"/>\n"
+            "<line class=\"d-line lane-{}\" x1=\"{x}\" y1=\"{top}\" x2=\"{x}\" y2=\"{bottom}\" stroke=\"#c3c7cf\" stroke-width=\"2\"/>\n",
+            index % LANE_COLOURS
         ));
     }
     format!(
@@ -65,16 +69,18 @@ pub(crate) fn drawing(lanes: &[String], walk: &Walk, style: &Style<'_>) -> Strin
 }
 
 /// Draws one step at `y` and gives the y coordinate of its lower edge.
-fn step(body: &mut String, lanes: usize, walk: &Walk, index: usize, style: &Style<'_>, y: usize) -> usize {
+fn step(body: &mut String, lanes: &[String], walk: &Walk, index: usize, style: &Style<'_>, y: usize) -> usize {
     let event = &walk.events[index];
-    let x = lane_x(event.lane.min(lanes.saturating_sub(1)));
-    let sentence = wrap(&event.text, CHARACTERS);
+    let lane = event.lane.min(lanes.len().saturating_sub(1));
+    let x = lane_x(lane);
+    let sentence = wrap(&event.text, CHARACTERS - 3);
     let changes: Vec<String> = event.changes.iter().flat_map(|change| wrap(&change.to_string(), CHARACTERS)).collect();
     let height = (1 + sentence.len() + changes.len()) * LINE + 2 * PADDING;
     let broken = walk.broken_at.get(index + 1).is_some_and(|broken| !broken.is_empty());
     let current = style.current == Some(index + 1);
     let class = match (broken, current) {
-        (true, _) => "d-step d-step-broken",
+        (true, true) => "d-step d-step-broken d-step-current",
+        (true, false) => "d-step d-step-broken",
         (false, true) => "d-step d-step-current",
         (false, false) => "d-step",
     };
@@ -94,6 +100,11 @@ fn step(body: &mut String, lanes: usize, walk: &Walk, index: usize, style: &Styl
     let mut line_y = y + PADDING + LINE - 4;
     text(body, (MARGIN, line_y), "d-faint", "fill=\"#5b6472\"", &(index + 1).to_string());
     text(body, (left, line_y), "d-strong", "font-weight=\"bold\"", &event.kind);
+    if lanes.len() > 1 && event.kind.len() + lanes[lane].len() < CHARACTERS - 4 {
+        // Far down a long run the heading of the lane is out of sight.
+        let right = x + LANE - PADDING;
+        text(body, (right, line_y), "d-faint", "fill=\"#5b6472\" font-size=\"11\" text-anchor=\"end\"", &lanes[lane]);
+    }
     for line in &sentence {
         line_y += LINE;
         text(body, (left, line_y), "d-text", "", line);

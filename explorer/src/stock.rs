@@ -16,7 +16,7 @@ use crate::ask::{Ask, answer};
 use crate::catalogue::{Mechanism, Variant};
 use crate::pages::busy;
 use crate::problem::Problem;
-use crate::searches::Searches;
+use crate::searches::{Key, Work};
 use crate::walkable::{StockProperty, Walkable};
 
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -33,21 +33,21 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 }
 
 /// The variant of the path or, at the root, the one that the server was started with.
-fn find(ask: &Ask) -> Result<(&Mechanism, &Variant, &dyn Walkable), Problem> {
+fn find(ask: &Ask) -> Result<(&Mechanism, &Variant, &Arc<dyn Walkable>), Problem> {
     if ask.path().starts_with("/stock/") {
         return ask.walk();
     }
     let none = || Problem::unknown("the server was not started with a variant; ask below /stock/MECHANISM/VARIANT");
     let (mechanism, variant) = ask.app.catalogue.start.as_ref().ok_or_else(none)?;
     let (mechanism, variant) = ask.find(mechanism, variant)?;
-    Ok((mechanism, variant, variant.walk.as_deref().ok_or_else(none)?))
+    Ok((mechanism, variant, variant.walk.as_ref().ok_or_else(none)?))
 }
 
 fn properties(ask: &Ask, mechanism: &Mechanism, walk: &dyn Walkable) -> Vec<StockProperty> {
-    let found = ask.app.searches.found(&mechanism.name, walk.name());
+    let found = ask.app.searches.found(&Key::of(&mechanism.name, walk));
     let discovery = |name: &str| {
         let property = found.as_ref()?.properties.iter().find(|property| property.name == name)?;
-        property.fingerprints.clone()
+        property.address.as_ref().map(|address| address::written(address).replace('.', "/"))
     };
     let words = walk.properties().into_iter();
     let stock = words.map(|words| {
@@ -59,7 +59,7 @@ fn properties(ask: &Ask, mechanism: &Mechanism, walk: &dyn Walkable) -> Vec<Stoc
 
 fn status(ask: &Ask) -> Result<Response, Problem> {
     let (mechanism, variant, walk) = find(ask)?;
-    let status = ask.app.searches.status(&mechanism.name, &variant.name);
+    let status = ask.app.searches.status(&Key::of(&mechanism.name, walk.as_ref()));
     let transitions = status.found.as_ref().map_or(status.states, |found| found.transitions);
     Ok(axum::Json(json!({
         // Done means that everything was seen; Stateright's is also true after a limit.
@@ -68,7 +68,7 @@ fn status(ask: &Ask) -> Result<Response, Problem> {
         "state_count": transitions,
         "unique_state_count": status.states,
         "max_depth": status.depth,
-        "properties": properties(ask, mechanism, walk),
+        "properties": properties(ask, mechanism, walk.as_ref()),
         "recent_path": null,
     }))
     .into_response())
@@ -84,7 +84,7 @@ fn states(ask: &Ask) -> Result<Response, Problem> {
         address::parse(path, '/', ask.app.limits.depth).map_err(Problem::bad)?
     };
     let mut states = walk.stock_states(&address)?;
-    let properties = properties(ask, mechanism, walk);
+    let properties = properties(ask, mechanism, walk.as_ref());
     for state in &mut states {
         state.properties.clone_from(&properties);
     }
@@ -92,7 +92,8 @@ fn states(ask: &Ask) -> Result<Response, Problem> {
 }
 
 fn run(ask: &Ask) -> Result<Response, Problem> {
-    let (mechanism, variant, _) = find(ask)?;
-    Searches::start(&ask.app, &mechanism.name, &variant.name).map_err(busy)?;
+    let (mechanism, _, walk) = find(ask)?;
+    let key = Key::of(&mechanism.name, walk.as_ref());
+    ask.app.searches.start(&key, Work::States(Arc::clone(walk))).map_err(busy)?;
     Ok(().into_response())
 }

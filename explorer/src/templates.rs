@@ -1,6 +1,8 @@
 //! The templates and static files, built into the program.
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+
+use crate::sequence::escape;
 
 /// The stylesheet.
 pub(crate) const STYLE: &str = include_str!("../static/explorer.css");
@@ -29,10 +31,24 @@ pub(crate) fn environment() -> Environment<'static> {
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.add_filter("thousands", |number: u64| grouped(number));
+    environment.add_filter("prose", |text: String| Value::from_safe_string(prose(&text)));
+    environment.add_filter("colour", |lane: usize| lane % crate::sequence::LANE_COLOURS);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).expect("the templates are part of the program");
     }
     environment
+}
+
+/// A sentence of the catalogue as markup: what stands between backticks is code, all else is text.
+fn prose(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return escape(text);
+    }
+    let part = |(index, part): (usize, &&str)| {
+        if index.is_multiple_of(2) { escape(part) } else { format!("<code>{}</code>", escape(part)) }
+    };
+    parts.iter().enumerate().map(part).collect()
 }
 
 /// A number with commas.
@@ -55,6 +71,12 @@ mod tests {
     #[test]
     fn the_templates_compile() {
         environment();
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_nothing_is_markup() {
+        assert_eq!(prose("`a<b` & c"), "<code>a&lt;b</code> &amp; c");
+        assert_eq!(prose("one ` alone <i>"), "one ` alone &lt;i&gt;");
     }
 
     #[test]

@@ -29,6 +29,13 @@ pub trait Walkable: Send + Sync + 'static {
     fn expect(&self) -> Expect;
     /// The size as a person writes it.
     fn size(&self) -> String;
+    /// The size `quick` of this variant, which an address without a size means.
+    fn quick_size(&self) -> String;
+    /// The same variant at another size, such as `cpus=2,tasks=1`; what is not named is as in `quick`.
+    ///
+    /// # Errors
+    /// What is wrong with the size, in words.
+    fn at_size(&self, size: &str) -> Result<Arc<dyn Walkable>, String>;
     /// The columns of a timeline: CPUs, threads, hardware units.
     ///
     /// # Errors
@@ -77,6 +84,10 @@ pub trait Walkable: Send + Sync + 'static {
     fn search(&self, plan: &SearchPlan) -> Result<Found, String>;
     /// For finding out whether two variants are of the same machine.
     fn as_any(&self) -> &dyn Any;
+    /// Whether another variant has the same states and steps, so that the two can be compared.
+    fn is_same_machine(&self, other: &dyn Walkable) -> bool {
+        self.as_any().type_id() == other.as_any().type_id()
+    }
 }
 
 /// A property or witness in words.
@@ -257,7 +268,7 @@ pub struct StockState {
     pub action_index: usize,
 }
 
-/// Expectation, name, and the path of fingerprints to a discovery.
+/// Expectation, name, and the address of a discovery with `/` between its numbers.
 pub type StockProperty = (&'static str, String, Option<String>);
 
 /// How a search is run.
@@ -280,7 +291,9 @@ pub struct SearchPlan {
 pub struct Found {
     /// The properties in the order of [`Walkable::properties`].
     pub properties: Vec<FoundProperty>,
-    /// Distinct states.
+    /// `states`, or `inputs` if the variant is arithmetic.
+    pub counted: &'static str,
+    /// Distinct states, or inputs.
     pub states: u64,
     /// Steps taken.
     pub transitions: u64,
@@ -303,9 +316,22 @@ pub struct FoundProperty {
     pub verdict: &'static str,
     /// The shortest run that shows it, as an address.
     pub address: Option<Vec<usize>>,
-    /// The same run as Stateright's fingerprints.
-    #[serde(skip)]
-    pub fingerprints: Option<String>,
+    /// The smallest input that shows it, if the variant is arithmetic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<Numbers>,
+}
+
+/// The smallest input that breaks a property of the arithmetic.
+#[derive(Clone, Debug, Serialize)]
+pub struct Numbers {
+    /// The input: name and value.
+    pub inputs: Vec<(&'static str, u64)>,
+    /// What came out, and what should have.
+    pub observed: Vec<(&'static str, u64)>,
+    /// How many inputs break the property.
+    pub broken: u64,
+    /// How many inputs were looked at.
+    pub of: u64,
 }
 
 /// Why an address could not be followed.

@@ -38,3 +38,12 @@ if (progress) {
   };
   setTimeout(poll, 500);
 }
+
+// A drawing begins where its reader is: at the step or the state shown.
+for (const drawing of document.querySelectorAll(".drawing")) {
+  const shown = drawing.querySelector(".d-step-current, .g-current");
+  if (!shown) continue;
+  const [frame, place] = [drawing.getBoundingClientRect(), shown.getBoundingClientRect()];
+  drawing.scrollTop = place.top - frame.top - frame.height / 2;
+  drawing.scrollLeft = place.left - frame.left - frame.width / 2;
+}

@@ -45,6 +45,10 @@ const SEEDS: &[&str] = &[
     "/stock/faulty/sound/.states/0/0/2",
     "/stock/faulty/posted/.status",
     "/.states/0/0",
+    "/walk/faulty/sound?at=0.2&size=limit=5",
+    "/variant/faulty/posted?size=limit=8",
+    "/variant/iova-bitmap/posted-nbits",
+    "/api/search/iova-bitmap/posted-nbits/start",
     "/static/explorer.css",
 ];
 const PIECES: &[&str] = &[
@@ -83,6 +87,9 @@ const PIECES: &[&str] = &[
     "length=400",
     ".0.0.0.0",
     "0x1",
+    "size=",
+    "&size=limit=3",
+    "limit=256",
     "\u{661}",
 ];
 const HOSTS: &[&str] = &[

@@ -11,3 +11,4 @@ pub mod machine;
 pub mod pkeys;
 #[cfg(feature = "stateright")]
 pub mod stateright;
+pub mod words;

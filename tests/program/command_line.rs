@@ -157,9 +157,94 @@ fn output_that_is_no_terminal_has_no_colours() {
 fn a_busy_port_is_one_clear_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it has one").to_string();
-    let (status, message) = failure(&["explore", "ldt/posted", "--listen", &address]);
-    assert_eq!(status, 2);
-    assert!(message.contains(&address), "{message}");
+    for stock in [
+        &["explore", "ldt/posted", "--listen", &address][..],
+        &["explore", "ldt/posted", "--stock", "--listen", &address],
+    ] {
+        let (status, message) = failure(stock);
+        assert_eq!(status, 2);
+        assert!(message.contains(&address) && message.contains("--listen"), "{message}");
+    }
+}
+
+/// A running `kverdict explore`, ended when this is dropped.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Starts a server on a free port, and gives the address that it prints.
+fn serve(arguments: &[&str]) -> (Server, String) {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it has one");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kverdict"));
+    command.arg("explore").args(arguments).args(["--listen", &free.to_string()]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("the program starts");
+    let mut line = String::new();
+    let out = child.stdout.take().expect("it is piped");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("it says where it serves");
+    assert!(line.contains(&format!("http://{free}/")), "{line}");
+    (Server(child), free.to_string())
+}
+
+/// Asks a server, which may still be starting, and gives the body of its answer.
+fn fetch(address: &str, path: &str) -> String {
+    use std::io::{Read, Write};
+    let begun = std::time::Instant::now();
+    loop {
+        if let Ok(mut stream) = std::net::TcpStream::connect(address) {
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("it is sent");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).expect("an answer");
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+            return answer.split_once("\r\n\r\n").expect("a head and a body").1.to_string();
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "nobody listens at {address}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn stock_serves_the_explorer_of_stateright_and_ours_answers_in_its_shape() {
+    let answers = |arguments: &[&str]| -> (Vec<String>, String) {
+        let (_server, address) = serve(arguments);
+        let body = fetch(&address, "/.status");
+        let status: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert!(status["properties"].as_array().is_some_and(|list| !list.is_empty()), "{body}");
+        let states: serde_json::Value = serde_json::from_str(&fetch(&address, "/.states/")).expect("JSON");
+        assert!(states[0]["fingerprint"].is_string() && states[0]["state"].is_string(), "{states}");
+        let names = status.as_object().expect("an object").keys().cloned();
+        let first = states[0].as_object().expect("an object").keys().cloned();
+        let names = names.chain(first.filter(|name| name != "svg" && name != "properties")).collect();
+        (names, states[0]["fingerprint"].to_string())
+    };
+    assert_eq!(answers(&["ldt/posted", "--stock"]), answers(&["ldt/posted"]));
+}
+
+#[test]
+fn explore_begins_at_the_variant_named_and_at_the_size_given() {
+    let (_server, address) = serve(&["pkeys/posted", "--size", "keys=2"]);
+    let page = fetch(&address, "/variant/pkeys/posted?size=keys=2");
+    assert!(page.contains("keys=2"), "{page}");
+    assert!(fetch(&address, "/").contains("keys&#x3d;2") || fetch(&address, "/").contains("keys=2"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_the_server_at_once() {
+    let (mut server, address) = serve(&[]);
+    fetch(&address, "/static/icon.svg");
+    let id = server.0.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill is there").success());
+    let begun = std::time::Instant::now();
+    while server.0.try_wait().expect("it can be asked").is_none() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "it goes on");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
 }
 
 /// Words that are near to what the parser knows, and text that is not.

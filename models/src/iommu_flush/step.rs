@@ -533,8 +533,9 @@ fn propose_flusher(machine: &IommuFlush, state: &State, flusher: u8, out: &mut V
     if me.at == IDLE {
         let begin = |area| [Level::Data, Level::Table].map(|level| Step::Begin { flusher, area, level });
         out.extend((0..machine.areas).flat_map(begin));
-    } else {
-        out.push(Step::Go { thread: flusher, act: machine.flush(me.level)[me.at as usize] });
+    } else if let Some(act) = machine.flush(me.level).get(me.at as usize) {
+        // The Explorer asks with states of other variants, which may stand behind this one's last act.
+        out.push(Step::Go { thread: flusher, act: *act });
     }
     if me.request.progress == Progress::Pending {
         out.push(Step::D6Invalidate { thread: flusher });
@@ -547,8 +548,8 @@ fn propose_binder(machine: &IommuFlush, state: &State, binder: u8, out: &mut Vec
     if me.at == IDLE {
         let start = |iommu| [Step::Bind { binder, iommu }, Step::Unbind { binder, iommu }];
         out.extend((0..machine.iommus).flat_map(start));
-    } else {
-        out.push(Step::Go { thread, act: machine.binding(me.unbinding)[me.at as usize] });
+    } else if let Some(act) = machine.binding(me.unbinding).get(me.at as usize) {
+        out.push(Step::Go { thread, act: *act });
     }
     if me.request.progress == Progress::Pending {
         out.push(Step::D6Invalidate { thread });
