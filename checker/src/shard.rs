@@ -8,6 +8,7 @@
 
 use std::hash::Hash;
 
+use crate::candidates::Front;
 use crate::hasher::hash_of;
 use crate::limits::{Budget, Limit};
 use crate::pieces::Pieces;
@@ -169,24 +170,20 @@ impl<S: PartialEq + Hash> Shard<S> {
 
     /// Adds a state that [`Shard::probe`] did not find, and gives its number.
     #[inline]
-    pub(crate) fn add(
-        &mut self,
-        slot: Slot,
-        hash: u64,
-        state: S,
-        parent: StateId,
-        budget: &Budget,
-    ) -> Result<u32, Limit> {
+    pub(crate) fn add(&mut self, slot: Slot, candidate: &mut Front<'_, S>, budget: &Budget) -> Result<u32, Limit>
+    where
+        S: Clone,
+    {
         let local = self.len();
         let mut index = slot.index as usize;
         // Three quarters full: beyond that, looking for a new state takes ten looks and more.
         if local * 4 >= self.table.len() * 3 {
             self.grow(budget)?;
-            index = free_slot(&self.table, self.home(hash));
+            index = free_slot(&self.table, self.home(candidate.hash));
         }
-        self.parents.push(parent.0, budget)?;
-        self.states.push(state, budget)?;
-        self.table[index] = self.tag(hash) << self.bits | (local as u32 + 1);
+        self.parents.push_with(|| candidate.parent.0, budget)?;
+        self.states.push_with(|| candidate.take(), budget)?;
+        self.table[index] = self.tag(candidate.hash) << self.bits | (local as u32 + 1);
         Ok(local as u32)
     }
 
@@ -235,13 +232,26 @@ fn free_slot(table: &[u32], mut index: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::candidates::Candidates;
+    use crate::error::Phase;
+    use crate::expand::Place;
 
-    fn insert<S: PartialEq + Hash>(shard: &mut Shard<S>, state: S, budget: &Budget) -> bool {
-        let hash = hash_of(&state);
-        match shard.probe(hash, shard.peek(hash), &state) {
-            Probe::Known(_) => false,
-            Probe::Absent(slot) => shard.add(slot, hash, state, StateId::NONE, budget).is_ok(),
-        }
+    fn insert<S: Clone + PartialEq + Hash>(shard: &mut Shard<S>, state: S, budget: &Budget) -> bool {
+        let mut place = Place { phase: Phase::Store, state: StateId::NONE };
+        let mut candidates = Candidates::default();
+        candidates.push(state, StateId::NONE);
+        candidates.hash(&mut place);
+        candidates.ask_for_states(|_| &*shard);
+        let mut is_new = false;
+        let added = candidates.drain(&mut place, |candidate| {
+            if let Probe::Absent(slot) = shard.probe(candidate.hash, candidate.slot, candidate.state()) {
+                is_new = true;
+                shard.add(slot, candidate, budget)?;
+            }
+            Ok(())
+        });
+        added.unwrap();
+        is_new
     }
 
     #[test]
@@ -259,7 +269,7 @@ mod tests {
 
     #[test]
     fn equal_hashes_do_not_make_states_equal() {
-        #[derive(PartialEq, Eq)]
+        #[derive(Clone, PartialEq, Eq)]
         struct Colliding(u32);
         impl Hash for Colliding {
             fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
