@@ -4,6 +4,10 @@
 //! time, no randomness and, by default, no dependency, so that Kani and an older compiler can build it.
 
 pub mod io_bitmap;
+pub mod iommu_flush;
+pub mod iova_bitmap;
+pub mod ldt;
 pub mod machine;
+pub mod pkeys;
 #[cfg(feature = "stateright")]
 pub mod stateright;

@@ -115,7 +115,7 @@ fn random_probes_per_second(bytes: usize) -> f64 {
     let started = Instant::now();
     for _ in 0..PROBES {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let place = (u128::from(random) * words.len() as u128 >> 64) as usize;
+        let place = ((u128::from(random) * words.len() as u128) >> 64) as usize;
         sum = sum.wrapping_add(words[place]);
     }
     std::hint::black_box(sum);

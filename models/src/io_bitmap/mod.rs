@@ -55,22 +55,35 @@
 //!   kept as it is, and no call begins that could take the number N + 1.
 //! - A7: `iopl()`, `exec()`, CPU hotplug and the TSS limit (`refresh_tss_limit()`) are left out. `iopl(3)` uses a second
 //!   bitmap of zeros that nobody writes; its flag logic is not claimed to be right here.
-//! - A8: an involuntary context switch may happen wherever preemption is on, also in the kernel (`CONFIG_PREEMPT`),
-//!   except in variants that say otherwise. Interrupts are off from `SwitchTo` or `ReturnToUser` to the end of U4.
+//! - A8: an involuntary context switch to another task may happen wherever preemption is on, also in the kernel
+//!   (`CONFIG_PREEMPT`), except in variants that say otherwise. A CPU goes idle only where its task sleeps, waits on its
+//!   way to user mode, or is dead; the migration thread is not modelled, a task moves when another one takes its CPU.
+//!   Interrupts are off from `SwitchTo` or `ReturnToUser` to the end of U4.
 //! - A9: two tasks never share one pointer field: `task.bitmap` of a child is written by its parent before it can run.
 //!   So F2 stores the child's pointer and flag in the same step in which it takes the reference.
 //! - A10: `CAP_SYS_RAWIO` is lost only between fork and the child's first step (as a daemon does that drops its
 //!   privileges in a child), and never comes back.
 //! - A11: kernel threads are started by tasks (I/O workers, `copy_thread()` with `args->fn`). They never go to user
 //!   mode. In the form of 2019 they inherit nothing, as kernel threads came from `kthreadd` then.
+//! - A12: a reference count that comes to 7 stays there for ever, as `refcount_t` does at its own limit. Only a form that
+//!   loses references gets there.
+//! - A13: U1 to U4 stand in the state of the CPU, not of the task. Nobody else can be switched in meanwhile; a variant
+//!   that would allow it is not faithful beyond that switch.
 //!
 //! # Bounds
-//! CPUs, tasks that live at once, ports and objects, as the parameters say; any number of calls, forks and exits. Two
-//! CPUs suffice for every race in which one CPU's copy is stale while another changes the object; three would let a
-//! copy survive on a CPU while two others change and free. Heap exhaustion is one more cause of `AllocationFails`.
+//! The parameters: CPUs, tasks that live at once, ports, objects, and with `calls=N` the numbers that are handed out. The
+//! number of forks, exits, switches and, with `calls=0`, of calls is not bounded.
+//! - Two CPUs suffice for every race in which one CPU's copy is stale while another CPU changes the object. A third would
+//!   let a copy survive on one CPU while two others change, share and free at once.
+//! - Two tasks share one object between a reader and a writer. Three are needed for two writers with a reader, and for
+//!   a kernel thread that forks.
+//! - Two ports tell a length of one byte from one of two. Three add nothing but time so far.
+//! - When all objects are in use an allocation fails, as it may at any time.
 
 mod properties;
 mod step;
+#[cfg(test)]
+mod tests;
 mod variants;
 mod view;
 
@@ -706,6 +719,8 @@ pub enum Change {
     AlwaysCopies,
     /// `SwitchTo` makes the base INVALID if the next task has no flag, whatever the last one had.
     InvalidatesForNext,
+    /// Interrupts are on between U4 and user mode.
+    UpdatesTooEarly,
     /// I5 stops one byte early.
     MaxOneByteShort,
     /// Preemption stays off after X3.

@@ -314,7 +314,7 @@ fn task_on_one_cpu(_: &IoBitmap, s: &State) -> bool {
         let on = s.cpus.iter().filter(|c| c.current == i).count();
         match t.at {
             At::Unborn | At::Forked => on == 0,
-            At::User | At::ToUser | At::Dead => on == 1 && (t.at == At::Dead || !t.kthread()),
+            At::User | At::Dead => on == 1 && (t.at == At::Dead || !t.kthread()),
             _ => on <= 1,
         }
     })

@@ -98,7 +98,7 @@ fn object(n: &mut State, cpu: usize, pointer: Pointer) -> Option<usize> {
     }
 }
 
-/// The ghost of a call of `ioperm()` that can no longer fail: what POSIX would promise, if it had this call.
+/// The ghost of a call of `ioperm()` that can no longer fail: what ioperm(2) promises to the caller.
 fn granted_after(task: &Task) -> Ports {
     let port = Ports::one(task.work.value());
     match (task.work.turn_on(), task.capable()) {
@@ -131,7 +131,8 @@ impl IoBitmap {
         state
     }
 
-    /// The state after `step`; `None` if it is not possible. One arm for each kind, one line for what enables it.
+    /// The state after `step`; `None` if it is not possible. What a step that turns out not to be possible has changed
+    /// until then is thrown away.
     pub(super) fn take(&self, s: &State, step: Step) -> Option<State> {
         let cpu = step.cpu as usize;
         if cpu >= self.cpus || s.crashed() {
@@ -166,6 +167,8 @@ impl IoBitmap {
             Kind::F2GiveBitmap => at == At::GiveBitmap && self.give_bitmap(n, cpu, me, Pointer(step.choice)),
             _ if step.choice != 0 => false,
             Kind::Interrupt => go(n, me, at == At::User, At::Kernel),
+            // Only a task that was updated too early is still on its way here.
+            Kind::ReturnToUser if at == At::ToUser => go(n, me, true, At::User),
             Kind::ReturnToUser => at == At::Kernel && self.return_to_user(n, cpu, me),
             Kind::AllocationFails => self.allocation_fails(n, me),
             Kind::I3PreemptOff => self.preempt_off(n, cpu, me),
@@ -256,20 +259,19 @@ impl IoBitmap {
         if n.current(cpu).is_some_and(|t| t.at == At::Dead) {
             n.tasks[prev as usize] = Task::UNBORN;
         }
+        let invalidate = match self.config.change {
+            Change::BaseLeftValid => false,
+            Change::InvalidatesForNext => !next_tif,
+            _ => prev_tif,
+        };
         let c = &mut n.cpus[cpu];
         c.current = next;
         if self.config.form == Form::AtSwitch && next_tif {
             c.phase = Phase::Compare;
-        } else if match self.config.change {
-            Change::BaseLeftValid => false,
-            Change::InvalidatesForNext => !next_tif,
-            _ => prev_tif,
-        } {
-            if self.config.change == Change::HypervisorForgotten {
-                c.base = c.base.with(Base::TSS, false);
-            } else {
-                self.set_base(c, false);
-            }
+        } else if invalidate && self.config.change == Change::HypervisorForgotten {
+            c.base = c.base.with(Base::TSS, false);
+        } else if invalidate {
+            self.set_base(c, false);
         }
         true
     }
@@ -322,6 +324,7 @@ impl IoBitmap {
                 self.set_base(&mut n.cpus[cpu], true);
                 n.cpus[cpu].phase = Phase::Idle;
                 match n.tasks[me].at {
+                    At::ToUser if self.config.change == Change::UpdatesTooEarly => {}
                     At::ToUser => n.tasks[me].at = At::User,
                     At::BaseInvalid => n.tasks[me].at = At::ExitPreemptOn,
                     _ => {}
@@ -857,17 +860,17 @@ impl IoBitmap {
         }
         for cpu in 0..self.cpus {
             let mut add = |kind, choice| out.push(Step { kind, cpu: cpu as u8, choice });
+            for next in 0..=IDLE {
+                if next != s.cpus[cpu].current && self.may_run(s, next) && self.may_switch(s, cpu, next) {
+                    add(Kind::SwitchTo, next);
+                }
+            }
             match s.cpus[cpu].phase {
                 Phase::Compare => add(Kind::U1Compare, 0),
                 Phase::Copy => add(Kind::U2Copy, 0),
                 Phase::Record => add(Kind::U3Record, 0),
                 Phase::Valid => add(Kind::U4BaseValid, 0),
                 Phase::Idle | Phase::Oops => {
-                    for next in 0..=IDLE {
-                        if next != s.cpus[cpu].current && self.may_run(s, next) && self.may_switch(s, cpu, next) {
-                            add(Kind::SwitchTo, next);
-                        }
-                    }
                     if let Some(task) = s.current(cpu) {
                         self.propose_for_task(s, task, &mut add);
                     }
@@ -985,7 +988,7 @@ fn in_ioperm(t: &Task) -> bool {
 /// The kind of step that a task takes at a place where there is only one.
 fn only_kind(at: At) -> Option<Kind> {
     Some(match at {
-        At::Kernel => Kind::ReturnToUser,
+        At::Kernel | At::ToUser => Kind::ReturnToUser,
         At::Allocate => Kind::I2Allocate,
         At::PreemptOff | At::ExitPreemptOff => Kind::I3PreemptOff,
         At::ChangeBit => Kind::I4ChangeBit,

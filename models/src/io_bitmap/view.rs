@@ -35,7 +35,13 @@ impl IoBitmap {
             Kind::U3Record => {
                 let pointer = if c.phase == Phase::Record { task.bitmap } else { task.local };
                 let number = pointer.slot().map_or(0, |slot| s.objects[slot].sequence);
-                format!("records in the TSS what was copied: {} with number {number}", name(pointer))
+                let max = self.content(s, pointer).max();
+                let records = self.config.records;
+                match (c.phase == Phase::Record, records.prev_max, records.identity) {
+                    (false, true, false) => format!("records in the TSS prev_max = {max}"),
+                    (false, false, true) => format!("records in the TSS {} with number {number}", name(pointer)),
+                    _ => format!("records in the TSS prev_max = {max}, {} with number {number}", name(pointer)),
+                }
             }
             Kind::U4BaseValid => "makes the base in the TSS VALID".to_string(),
             Kind::I1CheckCapability => {
@@ -59,7 +65,10 @@ impl IoBitmap {
             }
             Kind::I5FindMax => {
                 let ports = self.content(s, task.local).permitted();
-                format!("finds the last 0 bit of {} in byte {}", name(task.local), ports.bytes())
+                match ports.bytes() {
+                    0 => format!("finds no 0 bit in {}", name(task.local)),
+                    bytes => format!("finds the last 0 bit of {} in byte {}", name(task.local), bytes - 1),
+                }
             }
             Kind::I6StoreMax => format!("stores max = {port} in {}", name(task.local)),
             Kind::I7TakeNumber => format!("gives {} a number; the counter stood at {}", name(task.local), s.counter),

@@ -1,0 +1,149 @@
+//! What changed between a base and a run: verdicts, claims, bounds, sizes of the search, time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::{Baseline, Facts, keys};
+use crate::results::{EngineState, Run, Verdict};
+
+/// How much a change wants to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weight {
+    /// A claim is weaker than it was: a verdict changed or vanished, a bound appeared, a property was dropped.
+    Loud,
+    /// Something else changed, for example a count of states.
+    Quiet,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Difference {
+    /// How much it wants to be looked at.
+    pub weight: Weight,
+    /// What it is about: `mechanism/variant engine`, or a mechanism.
+    pub about: String,
+    /// What changed, in words.
+    pub text: String,
+}
+
+/// Whatever changed from `base` to `run`, the loud changes first, otherwise in the order of names.
+///
+/// If `partial` is true, nothing has vanished: a run of a selection has not dropped what it did not select.
+pub fn differences(base: &Baseline, run: &Run, partial: bool) -> Vec<Difference> {
+    let now = Baseline::of(run);
+    let mut found = Vec::new();
+    for (name, facts) in &now.verdicts {
+        match base.verdicts.get(name) {
+            Some(before) => compare(&mut found, name, before, facts),
+            None => push(&mut found, Weight::Quiet, name, format!("new: {}", word(facts))),
+        }
+    }
+    if !partial {
+        let all = keys(run);
+        for (name, before) in base.verdicts.iter().filter(|(name, _)| !now.verdicts.contains_key(*name)) {
+            let why = why_not_run(run, &all, name).map_or(String::new(), |why| format!("; not run now: {why}"));
+            push(&mut found, Weight::Loud, name, format!("vanished: it was {}{why}", word(before)));
+        }
+    }
+    compare_assumptions(&mut found, base, &now);
+    found.sort_by(|a, b| (a.weight, &a.about).cmp(&(b.weight, &b.about)));
+    found
+}
+
+/// Why a verdict of the base was not given this time, if the run says so.
+fn why_not_run(run: &Run, all: &[String], name: &str) -> Option<String> {
+    let record = all.iter().zip(&run.verdicts).find(|(other, _)| *other == name).map(|(_, record)| record);
+    let of_record = record.and_then(|record| record.not_run.as_ref());
+    let engine = |state: &&EngineState| name.split(' ').nth(1) == Some(state.name.as_str());
+    let of_engine = || run.engines.iter().find(engine)?.not_run.as_ref();
+    of_record.or_else(of_engine).map(|why| why.reason.clone())
+}
+
+fn push(found: &mut Vec<Difference>, weight: Weight, about: &str, text: String) {
+    found.push(Difference { weight, about: about.to_string(), text });
+}
+
+fn word(facts: &Facts) -> String {
+    let expected = if facts.as_expected { "" } else { ", not as expected" };
+    let extent = if facts.verdict == Verdict::Undecided { "stopped at a limit" } else { facts.extent.words() };
+    format!("{} ({extent}{expected})", facts.verdict.word())
+}
+
+fn compare(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts) {
+    let mut loud = |text: String| push(found, Weight::Loud, name, text);
+    if before.verdict != now.verdict || before.as_expected != now.as_expected {
+        loud(format!("was {}, is {}", word(before), word(now)));
+    } else if before.extent != now.extent {
+        loud(format!("was {}, is {}", before.extent.words(), now.extent.words()));
+    }
+    if before.size != now.size {
+        loud(format!("size was {}, is {}", before.size, now.size));
+    }
+    for bound in now.bounds.iter().filter(|bound| !before.bounds.contains(bound)) {
+        loud(format!("new bound: {bound}"));
+    }
+    for added in now.assumptions.iter().filter(|a| !before.assumptions.contains(a)) {
+        loud(format!("new assumption: {added}"));
+    }
+    for (property, was) in &before.properties {
+        match now.properties.get(property) {
+            None => loud(format!("{property} vanished: it was {was}")),
+            Some(is) if verdict_of(is) != verdict_of(was) => loud(format!("{property} was {was}, is {is}")),
+            Some(_) => {}
+        }
+    }
+    let mut quiet = |text: String| push(found, Weight::Quiet, name, text);
+    for bound in before.bounds.iter().filter(|bound| !now.bounds.contains(bound)) {
+        quiet(format!("bound gone: {bound}"));
+    }
+    for dropped in before.assumptions.iter().filter(|a| !now.assumptions.contains(a)) {
+        quiet(format!("assumption gone: {dropped}"));
+    }
+    for (property, is) in &now.properties {
+        match before.properties.get(property) {
+            None => quiet(format!("{property} is new: {is}")),
+            Some(was) if was != is && verdict_of(is) == verdict_of(was) => {
+                quiet(format!("{property} was {was}, is {is}"))
+            }
+            Some(_) => {}
+        }
+    }
+    compare_work(&mut quiet, before, now);
+}
+
+/// Counts that moved, and time that grew by more than half and by more than half a second.
+fn compare_work(quiet: &mut impl FnMut(String), before: &Facts, now: &Facts) {
+    for (count, was) in &before.counts {
+        match now.counts.get(count) {
+            Some(is) if is != was => quiet(format!("{count}: {was} before, {is} now")),
+            Some(_) => {}
+            None => quiet(format!("{count} is no longer counted")),
+        }
+    }
+    for (count, is) in now.counts.iter().filter(|(count, _)| !before.counts.contains_key(*count)) {
+        quiet(format!("{count} is counted now: {is}"));
+    }
+    if now.seconds > before.seconds * 1.5 && now.seconds > before.seconds + 0.5 {
+        quiet(format!("time grew: {} s before, {} s now", before.seconds, now.seconds));
+    }
+}
+
+/// The verdict without the length behind it.
+fn verdict_of(text: &str) -> &str {
+    text.split_once(" in ").map_or(text, |(verdict, _)| verdict)
+}
+
+/// An assumption that was added weakens every claim of the mechanism; one that was dropped strengthens it,
+/// or hides it.
+fn compare_assumptions(found: &mut Vec<Difference>, base: &Baseline, now: &Baseline) {
+    for (mechanism, is) in &now.assumptions {
+        let Some(was) = base.assumptions.get(mechanism) else { continue };
+        for added in is.iter().filter(|a| !was.contains(a)) {
+            push(found, Weight::Loud, mechanism, format!("assumption added or changed: {added}"));
+        }
+        for dropped in was.iter().filter(|a| !is.contains(a)) {
+            push(found, Weight::Loud, mechanism, format!("assumption dropped or changed: {dropped}"));
+        }
+    }
+}

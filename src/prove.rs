@@ -1,0 +1,68 @@
+//! `kverdict prove`: runs and judges the Kani proofs, and the mutations that they must notice.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gate::{Event, Options, Report, Tool, Workspace};
+
+use crate::cli::{Format, ProveArgs, ProveEngine};
+use crate::failure::{Failure, Status};
+
+/// Runs the command.
+///
+/// # Errors
+/// Unknown proofs, files that cannot be read, or the output could not be written.
+pub fn run(args: &ProveArgs, stop: &Arc<AtomicBool>) -> Result<Status, Failure> {
+    let workspace = Workspace::at(&project()?);
+    let options = Options {
+        proofs: args.proofs.clone(),
+        mutations: args.mutations,
+        engine: match args.engine {
+            ProveEngine::Kani => gate::Engine::Kani,
+            ProveEngine::Enumerate => gate::Engine::Enumerate,
+        },
+        timeout: args.timeout,
+        sample: args.sample,
+        ..Options::default()
+    };
+    let mut told = |event: Event<'_>| {
+        // Progress is not the result: if nobody reads it any more, the work goes on.
+        let mut out = anstream::stderr();
+        let _ = match event {
+            Event::Proof(name, number, of) => writeln!(out, "{number}/{of} {name}"),
+            Event::Mutation(result) => writeln!(out, "mutation {}", result.id),
+        };
+    };
+    let stopped = || stop.load(Ordering::Relaxed);
+    let report = gate::prove(&workspace, &options, &mut told, &stopped).map_err(Failure::usage)?;
+    let text = match args.format {
+        Format::Text => report.to_text(),
+        Format::Json => serde_json::to_string_pretty(&report).expect("plain data always serializes") + "\n",
+    };
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(status(&report, args, stopped()))
+}
+
+fn status(report: &Report, args: &ProveArgs, interrupted: bool) -> Status {
+    let kani_required = args.require.contains(&ProveEngine::Kani);
+    let kani_missing = matches!(report.kani, Tool::NotRun { .. }) || report.is_incomplete();
+    match () {
+        () if interrupted => Status::Interrupted,
+        () if report.has_failed() => Status::NotAsExpected,
+        () if kani_required && kani_missing => Status::Usage,
+        () => Status::AsExpected,
+    }
+}
+
+/// The checkout that the program was built in, or else the folder that it is run in: proofs are source.
+fn project() -> Result<PathBuf, Failure> {
+    let candidates = [Path::new(env!("CARGO_MANIFEST_DIR")), Path::new(".")];
+    let found = candidates.into_iter().find(|folder| folder.join("proofs/census.toml").exists());
+    found.map(Path::to_path_buf).ok_or_else(|| {
+        Failure::usage("the proofs are not here: run it in a checkout of the project (no proofs/census.toml)")
+    })
+}
