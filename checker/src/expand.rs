@@ -1,59 +1,11 @@
 //! Looking at one state: its properties, its steps, and the states these lead to.
 
-use std::hash::Hash;
-
 use stateright::{Expectation, Property};
 
+use crate::candidates::Candidates;
 use crate::checker::{Checkable, Checker};
 use crate::error::Phase;
-use crate::hasher::hash_of;
-use crate::shard::{Slot, StateId};
-
-/// States that steps led to and that may be known already, in the order in which they were found.
-///
-/// They are collected, and looked up later: a state that was written a moment ago is slow to read back, and
-/// a lookup is slow when its result is needed at once.
-pub(crate) struct Candidates<S> {
-    pub(crate) states: Vec<S>,
-    pub(crate) parents: Vec<StateId>,
-    pub(crate) hashes: Vec<u64>,
-    /// Where each may be found, for those who look them up together.
-    pub(crate) slots: Vec<Slot>,
-}
-
-impl<S: Hash> Candidates<S> {
-    pub(crate) fn new() -> Self {
-        Self { states: Vec::new(), parents: Vec::new(), hashes: Vec::new(), slots: Vec::new() }
-    }
-
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.states.len()
-    }
-
-    #[inline]
-    pub(crate) fn push(&mut self, state: S, parent: StateId) {
-        self.states.push(state);
-        self.parents.push(parent);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.states.clear();
-        self.parents.clear();
-        self.hashes.clear();
-        self.slots.clear();
-    }
-
-    /// Hashes all states.
-    pub(crate) fn hash(&mut self, place: &mut Place) {
-        place.phase = Phase::Hash;
-        self.hashes.clear();
-        for (state, parent) in self.states.iter().zip(&self.parents) {
-            place.state = *parent;
-            self.hashes.push(hash_of(state));
-        }
-    }
-}
+use crate::shard::StateId;
 
 /// What was counted and found while states were examined.
 #[derive(Clone, Debug, Default)]
@@ -137,18 +89,24 @@ impl<'c, M: Checkable> Expander<'c, M> {
         self.open.extend(open);
     }
 
-    /// Gives the canonical form of a state that lies within the boundary, as the engine will store it.
+    /// Collects a state if it lies within the boundary, in its canonical form; says whether it does. (The state is
+    /// passed on as seldom as possible: a copy of what was just written waits until the writing is done.)
     #[inline]
-    pub(crate) fn admit(&mut self, state: M::State) -> Option<M::State> {
+    pub(crate) fn admit(&mut self, state: M::State, parent: StateId, candidates: &mut Candidates<M::State>) -> bool {
         let model = self.checker.model;
         self.place.phase = Phase::Boundary;
         if !model.within_boundary(&state) {
             self.findings.cut += 1;
-            return None;
+            return false;
         }
-        let Some(canonical) = self.checker.symmetry else { return Some(state) };
-        self.place.phase = Phase::Canonical;
-        Some(canonical(model, &state))
+        match self.checker.symmetry {
+            None => candidates.push(state, parent),
+            Some(canonical) => {
+                self.place.phase = Phase::Canonical;
+                candidates.push(canonical(model, &state), parent);
+            }
+        }
+        true
     }
 
     /// Examines `state` and collects the states after it, in the order of the actions.
@@ -171,13 +129,14 @@ impl<'c, M: Checkable> Expander<'c, M> {
             self.place.phase = Phase::NextState;
             let Some(next) = model.next_state(state, action) else { continue };
             has_steps = true;
-            let Some(next) = self.admit(next) else { continue };
+            if !self.admit(next, id, candidates) {
+                continue;
+            }
             self.findings.transitions += 1;
             if let Some(kind) = kind {
                 self.place.phase = Phase::Kind;
                 self.findings.kinds[kind] += 1;
             }
-            candidates.push(next, id);
         }
         self.actions = actions;
         if !has_steps {

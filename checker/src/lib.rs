@@ -12,6 +12,7 @@
 //! `Hash` disagrees with its `Eq` (equal states with different hashes) gets states counted twice.
 
 mod barrier;
+mod candidates;
 mod checker;
 mod cross_check;
 mod error;

@@ -16,15 +16,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::barrier::{Barrier, Broken};
+use crate::candidates::Candidates;
 use crate::checker::Checkable;
 use crate::error::{Phase, message_of};
-use crate::expand::{Candidates, Expander, Findings, Place};
+use crate::expand::{Expander, Findings, Place};
 use crate::limits::{Limit, Pacer};
 use crate::pieces::Pieces;
 use crate::prefetch::prefetch;
 use crate::search::{Shared, Stop};
-use crate::sequential::{FRONTIER_AHEAD, TOGETHER};
-use crate::shard::{Probe, SHARDS, Shard, Slot, StateId, shard_of};
+use crate::sequential::{FRONTIER_AHEAD, Pipeline, TOGETHER};
+use crate::shard::{Probe, SHARDS, Shard, StateId, shard_of};
 
 /// Parts per thread and batch: several, so that a thread with hard parts is helped out.
 const PARTS_PER_THREAD: usize = 4;
@@ -56,10 +57,29 @@ struct Job {
 /// What came out of the expansion of a part of a batch.
 struct Part<S> {
     /// The successors, by shard.
-    buckets: Vec<Mutex<Vec<Candidate<S>>>>,
+    buckets: Vec<Mutex<Bucket<S>>>,
     /// For each successor in its place: the id, if it was new.
     fresh: RwLock<Vec<AtomicU32>>,
     result: Mutex<PartResult>,
+}
+
+/// Successors on their way to their shard.
+struct Bucket<S> {
+    candidates: Candidates<S>,
+    /// The place of each among the successors of the part, by which the order of a single thread is restored.
+    places: Vec<u32>,
+}
+
+impl<S: Clone + PartialEq + Hash> Bucket<S> {
+    fn bytes(&self) -> usize {
+        self.candidates.bytes() + self.places.capacity() * size_of::<u32>()
+    }
+}
+
+impl<S> Default for Bucket<S> {
+    fn default() -> Self {
+        Self { candidates: Candidates::default(), places: Vec::new() }
+    }
 }
 
 #[derive(Default)]
@@ -70,18 +90,9 @@ struct PartResult {
     bytes: usize,
 }
 
-/// A successor on its way to its shard.
-struct Candidate<S> {
-    state: S,
-    hash: u64,
-    parent: StateId,
-    /// The place among the successors of the part, by which the order of a single thread is restored.
-    place: u32,
-}
-
 /// What a thread keeps from batch to batch.
 pub(crate) struct Worker<'c, M: Checkable> {
-    pub(crate) candidates: Candidates<M::State>,
+    pub(crate) blocks: Pipeline<M::State>,
     pub(crate) expander: Expander<'c, M>,
     pub(crate) pacer: Pacer,
 }
@@ -91,7 +102,7 @@ impl<'c, M: Checkable> Worker<'c, M> {
         Self {
             expander: Expander::new(shared.checker, shared.properties),
             pacer: Pacer::new(),
-            candidates: Candidates::new(),
+            blocks: Pipeline::new(),
         }
     }
 }
@@ -196,12 +207,16 @@ impl<'c, M: Checkable> Crew<'c, M> {
         let Self { shared, parts, .. } = self;
         let part = &parts[index];
         let mut buckets: Vec<_> = part.buckets.iter().map(lock).collect();
-        buckets.iter_mut().for_each(|bucket| bucket.clear());
+        for bucket in &mut buckets {
+            bucket.candidates.clear();
+            bucket.places.clear();
+        }
         let frontier = read(&shared.frontier);
         let shards: Vec<_> = shared.shards.iter().map(read).collect();
         let state = |id: StateId| shards[id.shard()].state(id.local());
 
-        let Worker { expander, pacer, candidates: together } = worker;
+        let Worker { expander, pacer, blocks } = worker;
+        let together = &mut blocks.filling;
         let mut candidates = 0;
         expander.start(&job.known);
         together.clear();
@@ -214,7 +229,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
             let id = StateId::from_bits(*frontier.get(position));
             expander.expand(id, state(id), together);
             if together.len() >= TOGETHER || position + 1 == positions.end {
-                candidates = sort_out(together, candidates, &mut buckets, &mut expander.place);
+                candidates = sort_out(together, candidates, &mut buckets, &mut expander.place)?;
             }
         }
         self.candidates.fetch_add(candidates as u64, Relaxed);
@@ -223,8 +238,8 @@ impl<'c, M: Checkable> Crew<'c, M> {
         if fresh.len() < candidates {
             fresh.resize_with(candidates, || AtomicU32::new(0));
         }
-        let in_buckets = buckets.iter().map(|bucket| bucket.capacity()).sum::<usize>();
-        let bytes = in_buckets * size_of::<Candidate<M::State>>() + fresh.capacity() * size_of::<u32>();
+        let in_buckets: usize = buckets.iter().map(|bucket| bucket.bytes()).sum();
+        let bytes = in_buckets + fresh.capacity() * size_of::<u32>();
         let mut result = lock(&part.result);
         shared.budget.release(result.bytes);
         result.bytes = 0;
@@ -237,11 +252,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
 
     fn store_in(&self, index: usize) {
         let mut place = Place { phase: Phase::Store, state: StateId::NONE };
-        let mut shard = write(&self.shared.shards[index]);
-        let mut slots = Vec::new();
-        let stored = catch_unwind(AssertUnwindSafe(|| {
-            self.parts.iter().try_for_each(|part| self.store_bucket(part, index, &mut shard, &mut slots, &mut place))
-        }));
+        let stored = catch_unwind(AssertUnwindSafe(|| self.store_buckets(index, &mut place)));
         let stop = match stored {
             Ok(Ok(())) => return,
             Ok(Err(limit)) => Stop::Limit(limit),
@@ -250,32 +261,42 @@ impl<'c, M: Checkable> Crew<'c, M> {
         lock(&self.stop).get_or_insert(stop);
     }
 
-    fn store_bucket(
-        &self,
-        part: &Part<M::State>,
-        index: usize,
-        shard: &mut Shard<M::State>,
-        slots: &mut Vec<Slot>,
-        place: &mut Place,
-    ) -> Result<(), Limit> {
-        let mut bucket = lock(&part.buckets[index]);
-        let fresh = read(&part.fresh);
-        // As on one thread: first ask for everything, in loops with short bodies.
-        bucket.iter().for_each(|candidate| shard.prefetch_slot(candidate.hash));
-        slots.clear();
-        slots.extend(bucket.iter().map(|candidate| shard.peek(candidate.hash)));
-        for (candidate, &slot) in bucket.drain(..).zip(&*slots) {
-            place.state = candidate.parent;
-            let id = match shard.probe(candidate.hash, slot, &candidate.state) {
-                Probe::Known(_) => StateId::NONE,
-                Probe::Absent(slot) => {
-                    let Candidate { state, hash, parent, .. } = candidate;
-                    StateId::new(index, shard.add(slot, hash, state, parent, &self.shared.budget)?)
-                }
-            };
-            fresh[candidate.place as usize].store(id.to_bits(), Relaxed);
+    /// Takes the buckets of a shard, in the order of the parts, through the same stages as a single thread does.
+    fn store_buckets(&self, index: usize, place: &mut Place) -> Result<(), Limit> {
+        let mut shard = write(&self.shared.shards[index]);
+        let mut buckets: Vec<_> = self.parts.iter().map(|part| lock(&part.buckets[index])).collect();
+        for turn in 0..buckets.len() + 2 {
+            if let Some(number) = turn.checked_sub(2) {
+                let fresh = read(&self.parts[number].fresh);
+                self.store_bucket((index, &mut shard), &mut buckets[number], &fresh, place)?;
+            }
+            if let Some(bucket) = turn.checked_sub(1).and_then(|number| buckets.get_mut(number)) {
+                bucket.candidates.ask_for_states(|_| &*shard);
+            }
+            if let Some(bucket) = buckets.get(turn) {
+                bucket.candidates.ask_for_slots(|_| &*shard);
+            }
         }
         Ok(())
+    }
+
+    fn store_bucket(
+        &self,
+        (index, shard): (usize, &mut Shard<M::State>),
+        bucket: &mut Bucket<M::State>,
+        fresh: &[AtomicU32],
+        place: &mut Place,
+    ) -> Result<(), Limit> {
+        let mut places = bucket.places.drain(..);
+        bucket.candidates.drain(place, |candidate| {
+            let id = match shard.probe(candidate.hash, candidate.slot, candidate.state()) {
+                Probe::Known(_) => StateId::NONE,
+                Probe::Absent(slot) => StateId::new(index, shard.add(slot, candidate, &self.shared.budget)?),
+            };
+            let place = places.next().expect("one for each candidate");
+            fresh[place as usize].store(id.to_bits(), Relaxed);
+            Ok(())
+        })
     }
 
     fn list_new_states(&self, next: &mut Pieces<u32>) -> Result<(), Limit> {
@@ -293,21 +314,22 @@ impl<'c, M: Checkable> Crew<'c, M> {
 }
 
 /// Moves candidates to the buckets of their shards, and gives the next place.
-fn sort_out<S: Hash>(
+fn sort_out<S: Clone + PartialEq + Hash>(
     candidates: &mut Candidates<S>,
     first: usize,
-    buckets: &mut [MutexGuard<'_, Vec<Candidate<S>>>],
+    buckets: &mut [MutexGuard<'_, Bucket<S>>],
     place: &mut Place,
-) -> usize {
+) -> Result<usize, Limit> {
     candidates.hash(place);
-    let Candidates { states, parents, hashes, .. } = candidates;
     let mut next = first;
-    for ((state, &parent), &hash) in states.drain(..).zip(&*parents).zip(&*hashes) {
-        buckets[shard_of(hash)].push(Candidate { state, hash, parent, place: next as u32 });
+    candidates.drain(place, |candidate| {
+        let bucket = &mut *buckets[shard_of(candidate.hash)];
+        bucket.candidates.push_hashed(candidate);
+        bucket.places.push(next as u32);
         next += 1;
-    }
-    candidates.clear();
-    next
+        Ok(())
+    })?;
+    Ok(next)
 }
 
 /// The next number below `end` that no other thread has taken.

@@ -34,11 +34,17 @@ impl<T> Pieces<T> {
 
     #[inline]
     pub(crate) fn push(&mut self, value: T, budget: &Budget) -> Result<(), Limit> {
+        self.push_with(|| value, budget)
+    }
+
+    /// Adds an item that is only made when there is room for it.
+    #[inline]
+    pub(crate) fn push_with(&mut self, make: impl FnOnce() -> T, budget: &Budget) -> Result<(), Limit> {
         let index = self.len >> Self::SHIFT;
         if self.pieces.get(index).is_none_or(|piece| piece.len() == piece.capacity()) {
             self.make_room(index, budget)?;
         }
-        self.pieces[index].push(value);
+        self.pieces[index].push(make());
         self.len += 1;
         Ok(())
     }

@@ -125,11 +125,9 @@ impl<'c, M: Checkable> Search<'c, M> {
         self.shared.watch.check().map_err(Stop::Limit)?;
         self.on_this_thread(|search, store| {
             for state in search.shared.checker.model.init_states() {
-                if let Some(state) = search.worker.expander.admit(state) {
-                    search.worker.candidates.push(state, StateId::NONE);
-                }
+                search.worker.expander.admit(state, StateId::NONE, &mut search.worker.blocks.filling);
             }
-            store.add_all(&mut search.worker.candidates, &mut search.worker.expander.place)
+            store.finish(&mut search.worker.blocks, &mut search.worker.expander.place)
         })?;
         let mut dismiss = None;
         while self.next.len() > 0 {
@@ -219,8 +217,8 @@ impl<'c, M: Checkable> Search<'c, M> {
 
     fn stretch(&mut self, frontier: &Pieces<u32>, positions: Range<usize>) -> Result<(), Stop> {
         self.on_this_thread(|search, store| {
-            let Self { worker: Worker { expander, pacer, candidates }, shared, .. } = search;
-            sequential::expand(store, frontier, positions, expander, candidates, pacer, &shared.watch)
+            let Self { worker: Worker { expander, pacer, blocks }, shared, .. } = search;
+            sequential::expand(store, frontier, positions, expander, blocks, pacer, &shared.watch)
         })
     }
 
@@ -233,7 +231,7 @@ impl<'c, M: Checkable> Search<'c, M> {
         let mut locked: Vec<_> = shared.shards.iter().map(write).collect();
         let mut next = std::mem::replace(&mut self.next, Pieces::new());
         let before = next.len();
-        self.worker.candidates.clear();
+        self.worker.blocks.clear();
         self.worker.expander.start(&self.findings);
         let mut store = Store {
             shards: locked.iter_mut().map(|guard| &mut **guard).collect(),

@@ -1,22 +1,17 @@
 //! Expanding states on one thread. This is also the definition of the order that several threads must keep.
-//!
-//! A state that is looked up is nearly always out of the caches. So states are expanded a few at a time; then all
-//! their successors are hashed, the slots where they belong are fetched, then the stored states that may be
-//! equal to them, and only then is anything compared. Each of these is a loop of its own with a short body: a
-//! processor has many loads under way at once only if they are few instructions apart.
 
 use std::hash::Hash;
 use std::ops::Range;
 
+use crate::candidates::Candidates;
 use crate::checker::Checkable;
-use crate::error::Phase;
-use crate::expand::{Candidates, Expander, Place};
+use crate::expand::{Expander, Place};
 use crate::limits::{Budget, Limit, Pacer, Watch};
 use crate::pieces::Pieces;
 use crate::prefetch::prefetch;
 use crate::shard::{Probe, Shard, StateId, shard_of};
 
-/// How many candidates are collected before they are looked up: few enough to stay in the first cache.
+/// How many candidates make a block: few enough for the first cache.
 pub(crate) const TOGETHER: usize = 128;
 /// How many states of the frontier are under way at once.
 pub(crate) const FRONTIER_AHEAD: usize = 4;
@@ -30,35 +25,66 @@ pub(crate) struct Store<'a, S> {
     pub(crate) budget: &'a Budget,
 }
 
-impl<S: PartialEq + Hash> Store<'_, S> {
-    /// Stores the candidates that are new, in their order.
-    pub(crate) fn add_all(&mut self, candidates: &mut Candidates<S>, place: &mut Place) -> Result<(), Limit> {
-        let shards = &self.shards;
-        candidates.hash(place);
-        for hash in &candidates.hashes {
-            shards[shard_of(*hash)].prefetch_slot(*hash);
+/// Three blocks of candidates at different stages. While one is filled by expanding states, what the others need is
+/// on its way from the memory.
+#[derive(Debug)]
+pub(crate) struct Pipeline<S> {
+    pub(crate) filling: Candidates<S>,
+    slots_asked: Candidates<S>,
+    states_asked: Candidates<S>,
+}
+
+impl<S: Clone + PartialEq + Hash> Pipeline<S> {
+    pub(crate) fn new() -> Self {
+        Self { filling: Candidates::default(), slots_asked: Candidates::default(), states_asked: Candidates::default() }
+    }
+    pub(crate) fn len(&self) -> usize {
+        self.filling.len() + self.slots_asked.len() + self.states_asked.len()
+    }
+    pub(crate) fn clear(&mut self) {
+        self.filling.clear();
+        self.slots_asked.clear();
+        self.states_asked.clear();
+    }
+}
+
+impl<S: Clone + PartialEq + Hash> Store<'_, S> {
+    /// Takes every block to its next stage, and the last one into the store.
+    fn advance(&mut self, blocks: &mut Pipeline<S>, place: &mut Place) -> Result<(), Limit> {
+        self.add_all(&mut blocks.states_asked, place)?;
+        let shard = |hash| &*self.shards[shard_of(hash)];
+        blocks.slots_asked.ask_for_states(shard);
+        blocks.filling.hash(place);
+        blocks.filling.ask_for_slots(shard);
+        std::mem::swap(&mut blocks.states_asked, &mut blocks.slots_asked);
+        std::mem::swap(&mut blocks.slots_asked, &mut blocks.filling);
+        Ok(())
+    }
+
+    /// Takes all blocks into the store.
+    pub(crate) fn finish(&mut self, blocks: &mut Pipeline<S>, place: &mut Place) -> Result<(), Limit> {
+        while blocks.len() > 0 {
+            self.advance(blocks, place)?;
         }
-        place.phase = Phase::Store;
-        let Candidates { states, parents, hashes, slots } = candidates;
-        slots.clear();
-        slots.extend(hashes.iter().map(|hash| shards[shard_of(*hash)].peek(*hash)));
-        let mut queue = states.drain(..);
-        for ((&hash, &parent), &slot) in hashes.iter().zip(&*parents).zip(&*slots) {
-            place.state = parent;
-            let shard = shard_of(hash);
-            // A state that is known is dropped where it lies, without being moved.
-            let found = queue.as_slice().first().map(|state| self.shards[shard].probe(hash, slot, state));
-            let (Some(Probe::Absent(slot)), Some(state)) = (found, queue.next()) else { continue };
+        Ok(())
+    }
+
+    /// Stores the candidates that are new, in their order.
+    fn add_all(&mut self, candidates: &mut Candidates<S>, place: &mut Place) -> Result<(), Limit> {
+        candidates.drain(place, |candidate| {
+            let index = shard_of(candidate.hash);
+            let shard = &mut *self.shards[index];
+            let Probe::Absent(slot) = shard.probe(candidate.hash, candidate.slot, candidate.state()) else {
+                return Ok(());
+            };
             if self.room == 0 {
                 return Err(Limit::States);
             }
-            let local = self.shards[shard].add(slot, hash, state, parent, self.budget)?;
-            self.next.push(StateId::new(shard, local).to_bits(), self.budget)?;
+            let local = shard.add(slot, candidate, self.budget)?;
+            self.next.push(StateId::new(index, local).to_bits(), self.budget)?;
             self.room -= 1;
-        }
-        drop(queue);
-        candidates.clear();
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -68,14 +94,14 @@ pub(crate) fn expand<M: Checkable>(
     frontier: &Pieces<u32>,
     positions: Range<usize>,
     expander: &mut Expander<'_, M>,
-    candidates: &mut Candidates<M::State>,
+    blocks: &mut Pipeline<M::State>,
     pacer: &mut Pacer,
     watch: &Watch,
 ) -> Result<(), Limit> {
     for position in positions {
         let paced = pacer.tick(watch);
         if paced.is_err() {
-            store.add_all(candidates, &mut expander.place)?;
+            store.finish(blocks, &mut expander.place)?;
             return paced;
         }
         let state = |id: StateId| store.shards[id.shard()].state(id.local());
@@ -83,11 +109,13 @@ pub(crate) fn expand<M: Checkable>(
             prefetch(state(StateId::from_bits(*frontier.get(position + FRONTIER_AHEAD))));
         }
         let id = StateId::from_bits(*frontier.get(position));
-        expander.expand(id, state(id), candidates);
-        // Close to the limit of states, after every state: so the last one expanded is always the same.
-        if candidates.len() >= TOGETHER || candidates.len() as u64 > store.room {
-            store.add_all(candidates, &mut expander.place)?;
+        expander.expand(id, state(id), &mut blocks.filling);
+        if blocks.len() as u64 > store.room {
+            // Close to the limit of states, after every state: so the last one expanded is always the same.
+            store.finish(blocks, &mut expander.place)?;
+        } else if blocks.filling.len() >= TOGETHER {
+            store.advance(blocks, &mut expander.place)?;
         }
     }
-    store.add_all(candidates, &mut expander.place)
+    store.finish(blocks, &mut expander.place)
 }

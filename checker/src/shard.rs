@@ -8,6 +8,7 @@
 
 use std::hash::Hash;
 
+use crate::candidates::Front;
 use crate::hasher::hash_of;
 use crate::limits::{Budget, Limit};
 use crate::pieces::Pieces;
@@ -68,17 +69,42 @@ pub(crate) enum Probe {
     Absent(Slot),
 }
 
+/// The slots that lie in one line of the cache. An entry is the number of a state plus one, and the tag above it; 0 is
+/// free.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+struct Line([u32; LINE]);
+
+const LINE: usize = 1 << LINE_BITS;
+const LINE_BITS: u32 = 4;
+
+impl Line {
+    /// The first slot that is free or has this tag. Without branches, because nobody can foresee how they go.
+    #[inline]
+    fn first(&self, bits: u32, tag: u32) -> Option<usize> {
+        let mut found = 0_u32;
+        for (index, entry) in self.0.iter().enumerate() {
+            found |= u32::from((*entry == 0) | (entry >> bits == tag)) << index;
+        }
+        (found != 0).then(|| found.trailing_zeros() as usize)
+    }
+
+    fn first_free(&self) -> Option<usize> {
+        self.first(0, 0)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Shard<S> {
     states: Pieces<S>,
     parents: Pieces<u32>,
-    table: Vec<u32>,
+    table: Vec<Line>,
     /// The binary logarithm of the number of slots.
     bits: u32,
 }
 
 impl<S: PartialEq + Hash> Shard<S> {
-    const FIRST_BITS: u32 = 4;
+    const FIRST_BITS: u32 = LINE_BITS;
     /// How many states are entered together when the table grows.
     const TOGETHER: usize = 64;
 
@@ -103,9 +129,11 @@ impl<S: PartialEq + Hash> Shard<S> {
     fn mask(&self) -> usize {
         (1 << self.bits) - 1
     }
+    /// The line where a search for `hash` begins. It goes through the whole line, and only then to the next: so the
+    /// memory has to be waited for once, nearly always.
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        hash as usize & self.mask()
+        hash as usize & (self.mask() >> LINE_BITS)
     }
     /// The tag lies above the bits of the largest possible slot and below those of the shard.
     #[inline]
@@ -127,20 +155,20 @@ impl<S: PartialEq + Hash> Shard<S> {
         if self.bits == 0 {
             return Slot::default();
         }
-        let (mask, tag) = (self.mask(), self.tag(hash));
-        let mut index = self.home(hash);
-        loop {
-            let entry = self.table[index];
-            if entry == 0 {
-                break;
+        let (last, tag) = (self.table.len() - 1, self.tag(hash));
+        let mut line = self.home(hash);
+        let index = loop {
+            match self.table[line].first(self.bits, tag) {
+                Some(index) => break index,
+                None => line = (line + 1) & last,
             }
-            if entry >> self.bits == tag {
-                prefetch(self.states.get((entry as usize & mask) - 1));
-                break;
-            }
-            index = (index + 1) & mask;
+        };
+        // For a free slot that is the state with number 0, which costs less than a branch.
+        let local = (self.table[line].0[index] as usize & self.mask()).saturating_sub(1);
+        if local < self.states.len() {
+            prefetch(self.states.get(local));
         }
-        Slot { index: index as u32, bits: self.bits }
+        Slot { index: (line << LINE_BITS | index) as u32, bits: self.bits }
     }
 
     /// Looks for an equal state, from a slot that [`Shard::peek`] gave (or a default one).
@@ -151,9 +179,9 @@ impl<S: PartialEq + Hash> Shard<S> {
         }
         let (mask, tag) = (self.mask(), self.tag(hash));
         // Entries never move while the table has its size, so what was skipped once need not be seen again.
-        let mut index = if from.bits == self.bits { from.index as usize } else { self.home(hash) };
+        let mut index = if from.bits == self.bits { from.index as usize } else { self.home(hash) << LINE_BITS };
         loop {
-            let entry = self.table[index];
+            let entry = self.table[index >> LINE_BITS].0[index & (LINE - 1)];
             if entry == 0 {
                 return Probe::Absent(Slot { index: index as u32, bits: self.bits });
             }
@@ -169,24 +197,21 @@ impl<S: PartialEq + Hash> Shard<S> {
 
     /// Adds a state that [`Shard::probe`] did not find, and gives its number.
     #[inline]
-    pub(crate) fn add(
-        &mut self,
-        slot: Slot,
-        hash: u64,
-        state: S,
-        parent: StateId,
-        budget: &Budget,
-    ) -> Result<u32, Limit> {
+    pub(crate) fn add(&mut self, slot: Slot, candidate: &mut Front<'_, S>, budget: &Budget) -> Result<u32, Limit>
+    where
+        S: Clone,
+    {
         let local = self.len();
         let mut index = slot.index as usize;
         // Three quarters full: beyond that, looking for a new state takes ten looks and more.
-        if local * 4 >= self.table.len() * 3 {
+        if local * 4 >= self.table.len() * LINE * 3 {
             self.grow(budget)?;
-            index = free_slot(&self.table, self.home(hash));
+            index = free_slot(&self.table, self.home(candidate.hash));
         }
-        self.parents.push(parent.0, budget)?;
-        self.states.push(state, budget)?;
-        self.table[index] = self.tag(hash) << self.bits | (local as u32 + 1);
+        self.parents.push_with(|| candidate.parent.0, budget)?;
+        self.states.push_with(|| candidate.take(), budget)?;
+        let entry = self.tag(candidate.hash) << self.bits | (local as u32 + 1);
+        enter(&mut self.table, index, entry);
         Ok(local as u32)
     }
 
@@ -198,8 +223,8 @@ impl<S: PartialEq + Hash> Shard<S> {
         }
         budget.reserve(size_of::<u32>() << bits)?;
         let mut table = Vec::new();
-        table.try_reserve_exact(1 << bits).map_err(|_| Limit::Memory)?;
-        table.resize(1 << bits, 0);
+        table.try_reserve_exact(1 << (bits - LINE_BITS)).map_err(|_| Limit::Memory)?;
+        table.resize(1 << (bits - LINE_BITS), Line([0; LINE]));
         budget.release(size_of_val(&self.table[..]));
         self.table = table;
         self.bits = bits;
@@ -209,39 +234,62 @@ impl<S: PartialEq + Hash> Shard<S> {
 
     /// Enters all states into the empty table.
     fn enter_all(&mut self) {
+        let mut table = std::mem::take(&mut self.table);
         let mut numbers = 1..;
         let mut hashes = Vec::with_capacity(Self::TOGETHER);
         for states in self.states.pieces().flat_map(|piece| piece.chunks(Self::TOGETHER)) {
             hashes.clear();
             hashes.extend(states.iter().map(hash_of));
             for hash in &hashes {
-                prefetch(&self.table[self.home(*hash)]);
+                prefetch(&table[self.home(*hash)]);
             }
             for (hash, number) in hashes.iter().zip(&mut numbers) {
-                let index = free_slot(&self.table, self.home(*hash));
-                self.table[index] = self.tag(*hash) << self.bits | number;
+                let index = free_slot(&table, self.home(*hash));
+                enter(&mut table, index, self.tag(*hash) << self.bits | number);
             }
+        }
+        self.table = table;
+    }
+}
+
+/// The first free slot in this line or after it.
+fn free_slot(table: &[Line], mut line: usize) -> usize {
+    loop {
+        match table[line].first_free() {
+            Some(index) => return line << LINE_BITS | index,
+            None => line = (line + 1) & (table.len() - 1),
         }
     }
 }
 
-fn free_slot(table: &[u32], mut index: usize) -> usize {
-    while table[index] != 0 {
-        index = (index + 1) & (table.len() - 1);
-    }
-    index
+#[inline]
+fn enter(table: &mut [Line], index: usize, entry: u32) {
+    table[index >> LINE_BITS].0[index & (LINE - 1)] = entry;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::candidates::Candidates;
+    use crate::error::Phase;
+    use crate::expand::Place;
 
-    fn insert<S: PartialEq + Hash>(shard: &mut Shard<S>, state: S, budget: &Budget) -> bool {
-        let hash = hash_of(&state);
-        match shard.probe(hash, shard.peek(hash), &state) {
-            Probe::Known(_) => false,
-            Probe::Absent(slot) => shard.add(slot, hash, state, StateId::NONE, budget).is_ok(),
-        }
+    fn insert<S: Clone + PartialEq + Hash>(shard: &mut Shard<S>, state: S, budget: &Budget) -> bool {
+        let mut place = Place { phase: Phase::Store, state: StateId::NONE };
+        let mut candidates = Candidates::default();
+        candidates.push(state, StateId::NONE);
+        candidates.hash(&mut place);
+        candidates.ask_for_states(|_| &*shard);
+        let mut is_new = false;
+        let added = candidates.drain(&mut place, |candidate| {
+            if let Probe::Absent(slot) = shard.probe(candidate.hash, candidate.slot, candidate.state()) {
+                is_new = true;
+                shard.add(slot, candidate, budget)?;
+            }
+            Ok(())
+        });
+        added.unwrap();
+        is_new
     }
 
     #[test]
@@ -259,7 +307,7 @@ mod tests {
 
     #[test]
     fn equal_hashes_do_not_make_states_equal() {
-        #[derive(PartialEq, Eq)]
+        #[derive(Clone, PartialEq, Eq)]
         struct Colliding(u32);
         impl Hash for Colliding {
             fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}

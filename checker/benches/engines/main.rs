@@ -8,17 +8,19 @@
 //! Each search runs in a process of its own (this program again, or SPIN's `pan`), so that the peak memory is
 //! that of one search. Every search must find the same distinct states and transitions, or the bench fails.
 //! The time is that of the search alone, without starting a process; SPIN tells its own.
+//!
+//! The engines take turns, so that a slow minute of the machine is shared by all; a slow engine sits out most
+//! rounds. Criterion wants ten samples, and gets the runs of those that were in all rounds, one a sample.
 
 mod models_here;
 mod spin;
 mod table;
 
 use std::process::Command;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use checker::{Checkable, Checker};
-use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, Throughput};
 use stateright::{Checker as _, Model};
 
 use models_here::Subject;
@@ -57,48 +59,68 @@ const ENGINES: [(&str, Engine); 8] = [
 /// The subject and engine that this process shall run, if it was started for that.
 const ONE: &str = "KVERDICT_BENCH_ONE";
 
-fn engines(criterion: &mut Criterion) {
+/// As many as Criterion wants samples at least.
+const ROUNDS: usize = 10;
+/// An engine that needs longer than this for a search takes part in every third round only.
+const SLOW_SECONDS: f64 = 2.5;
+
+fn main() {
     if let Ok(one) = std::env::var(ONE) {
         let (subject, engine) = one.split_once('/').expect("subject/engine");
         print_run(run_here(Subject::named(subject), named(engine)));
-        std::process::exit(0);
+        return;
     }
     if !std::env::args().any(|argument| argument == "--bench") {
         println!("not run: this measures for minutes, and only with `cargo bench`");
         return;
     }
-    let rows = Mutex::new(Vec::new());
-    for subject in Subject::ALL {
-        let spin = spin::build(subject);
-        if let Err(reason) = &spin {
-            println!("SPIN is not run on {}: {reason}", subject.name());
-        }
-        let mut group = criterion.benchmark_group(subject.name());
-        group.sampling_mode(SamplingMode::Flat).sample_size(10).warm_up_time(Duration::from_millis(1));
-        for (name, engine) in ENGINES {
-            let run = || match (engine, &spin) {
-                (Engine::Spin, Ok(spin)) => Some(spin.run()),
-                (Engine::Spin, Err(_)) => None,
-                _ => Some(run_apart(subject, name)),
-            };
-            let Some(first) = run() else { continue };
-            rows.lock().unwrap().push(Row::new(subject, name, engine, first));
-            group.throughput(Throughput::Elements(first.states));
-            group.bench_function(name, |bencher| {
-                bencher.iter_custom(|times| {
-                    let runs = (0..times).map(|_| run().expect("it ran before"));
-                    let runs: Vec<Run> = runs.collect();
-                    rows.lock().unwrap().last_mut().expect("pushed above").runs.extend(&runs);
-                    Duration::from_secs_f64(runs.iter().map(|run| run.seconds).sum())
-                });
+    let rows: Vec<Row> = Subject::ALL.into_iter().flat_map(measure).collect();
+    let mut criterion = Criterion::default().configure_from_args();
+    for row in rows.iter().filter(|row| row.runs.len() == ROUNDS) {
+        report(&mut criterion, row);
+    }
+    criterion.final_summary();
+    table::publish(&rows);
+}
+
+/// Runs all engines in turns.
+fn measure(subject: Subject) -> Vec<Row> {
+    let spin = spin::build(subject);
+    if let Err(reason) = &spin {
+        println!("SPIN is not run on {}: {reason}", subject.name());
+    }
+    let engines = ENGINES.into_iter().filter(|(_, engine)| *engine != Engine::Spin || spin.is_ok());
+    let mut rows: Vec<Row> = engines.map(|(name, engine)| Row { subject, name, engine, runs: Vec::new() }).collect();
+    for round in 0..ROUNDS {
+        println!("{}: round {} of {ROUNDS}", subject.name(), round + 1);
+        for row in &mut rows {
+            let slow = row.runs.first().is_some_and(|run| run.seconds > SLOW_SECONDS);
+            if slow && round % 3 != 0 {
+                continue;
+            }
+            row.runs.push(match (row.engine, &spin) {
+                (Engine::Spin, Ok(spin)) => spin.run(),
+                _ => run_apart(subject, row.name),
             });
         }
-        group.finish();
     }
-    let rows = rows.into_inner().unwrap();
-    if rows.iter().any(|row| row.runs.len() > 1) {
-        table::publish(&rows);
-    }
+    rows
+}
+
+/// Hands the runs to Criterion: one is its warm-up as well, and then each is one sample.
+fn report(criterion: &mut Criterion, row: &Row) {
+    let mut group = criterion.benchmark_group(row.subject.name());
+    group.sampling_mode(SamplingMode::Flat).sample_size(ROUNDS);
+    group.warm_up_time(Duration::from_nanos(1)).measurement_time(Duration::from_nanos(1));
+    group.throughput(Throughput::Elements(row.runs[0].states));
+    let mut runs = row.runs[..1].iter().chain(&row.runs);
+    group.bench_function(row.name, |bencher| {
+        bencher.iter_custom(|times| {
+            assert_eq!(times, 1, "a sample is one run");
+            Duration::from_secs_f64(runs.next().expect("a run for each sample").seconds)
+        });
+    });
+    group.finish();
 }
 
 fn named(name: &str) -> Engine {
@@ -136,7 +158,7 @@ fn run_here(subject: Subject, engine: Engine) -> Run {
             Engine::ExactWithEverything(threads) => exact(models_here::checker_of_two_phase_commit(threads)),
             _ => search(models_here::two_phase_commit(), engine),
         },
-        Subject::IoBitmapRecorded => match engine {
+        Subject::IoBitmap => match engine {
             Engine::ExactWithEverything(threads) => exact(models_here::checker_of_io_bitmap(threads)),
             _ => search(models_here::io_bitmap(), engine),
         },
@@ -172,7 +194,10 @@ fn stateright<M: Model, C: stateright::Checker<M>>(run: impl FnOnce() -> C) -> (
     let checker = run();
     let seconds = started.elapsed().as_secs_f64();
     // It counts the initial state as generated.
-    (checker.unique_state_count() as u64, checker.state_count() as u64 - 1, seconds)
+    let found = (checker.unique_state_count() as u64, checker.state_count() as u64 - 1, seconds);
+    // The process ends soon, and gives its memory back faster.
+    std::mem::forget(checker);
+    found
 }
 
 /// A line of `/proc/self/status`, in bytes; 0 where there is no such file.
@@ -181,6 +206,3 @@ fn memory(line: &str) -> u64 {
     let value = status.lines().find_map(|text| text.strip_prefix(line)).unwrap_or("0 kB");
     value.trim().trim_end_matches(" kB").parse().map_or(0, |kilobytes: u64| kilobytes * 1024)
 }
-
-criterion_group!(benches, engines);
-criterion_main!(benches);
