@@ -60,6 +60,7 @@
 
 pub mod deferred;
 pub mod hardware;
+mod invariant;
 mod properties;
 mod step;
 mod variants;
@@ -592,6 +593,24 @@ impl IommuFlush {
         }
     }
 
+    /// The state in which every run begins.
+    pub fn initial_state(&self) -> State {
+        State {
+            build: Build::NotYet,
+            hardware: Hardware::new(self.areas),
+            pointer: false,
+            users: Set::EMPTY,
+            text: self.config.text == Lifetime::Permanent,
+            data: self.config.data == Lifetime::Permanent,
+            mutex: NOBODY,
+            binds_left: if self.grants_kernel_pasids() { self.binds } else { 0 },
+            bound: Set::EMPTY,
+            buffers: [Buffer([Store::None; BUFFER]); THREADS_MAX],
+            flushers: [Flusher::IDLE; FLUSHERS_MAX],
+            binders: [Binder::IDLE; BINDERS_MAX],
+        }
+    }
+
     /// Whether a driver may have a kernel PASID at all (A9).
     pub const fn grants_kernel_pasids(&self) -> bool {
         self.config.declared
@@ -637,20 +656,7 @@ impl Machine for IommuFlush {
     }
 
     fn initial_states(&self) -> Vec<State> {
-        vec![State {
-            build: Build::NotYet,
-            hardware: Hardware::new(self.areas),
-            pointer: false,
-            users: Set::EMPTY,
-            text: self.config.text == Lifetime::Permanent,
-            data: self.config.data == Lifetime::Permanent,
-            mutex: NOBODY,
-            binds_left: if self.grants_kernel_pasids() { self.binds } else { 0 },
-            bound: Set::EMPTY,
-            buffers: [Buffer([Store::None; BUFFER]); THREADS_MAX],
-            flushers: [Flusher::IDLE; FLUSHERS_MAX],
-            binders: [Binder::IDLE; BINDERS_MAX],
-        }]
+        vec![self.initial_state()]
     }
 
     fn steps(&self, state: &State, out: &mut Vec<Step>) {
@@ -691,6 +697,10 @@ impl Machine for IommuFlush {
             && state.binds_left == 0
             && state.bound.is_empty();
         state.build == Build::Failed || step::stopped(state) || state.build == Build::Done && finished
+    }
+
+    fn keeps_invariant(&self, state: &State) -> Option<bool> {
+        self.has_invariant().then(|| self.invariant(state))
     }
 
     fn kind(&self, step: Step) -> usize {

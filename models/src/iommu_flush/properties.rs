@@ -176,7 +176,7 @@ pub(super) const PROPERTIES: &[Property<IommuFlush>] = &[
 
 impl IommuFlush {
     /// The next act of a flusher, if it has one.
-    fn next_act(&self, flusher: &Flusher) -> Option<Act> {
+    pub(super) fn next_act(&self, flusher: &Flusher) -> Option<Act> {
         self.flush(flusher.level).get(flusher.at as usize).copied()
     }
 

@@ -20,7 +20,7 @@ impl Buffer {
     }
 
     /// The buffer without its oldest store.
-    fn without_oldest(self) -> Self {
+    pub(super) fn without_oldest(self) -> Self {
         let mut rest = [Store::None; BUFFER];
         rest[..BUFFER - 1].copy_from_slice(&self.0[1..]);
         Self(rest)
@@ -370,7 +370,7 @@ fn next_notifier(machine: &IommuFlush, me: &mut Flusher) -> u8 {
     }
 }
 
-fn scope(machine: &IommuFlush, level: Level) -> Scope {
+pub(super) fn scope(machine: &IommuFlush, level: Level) -> Scope {
     match (machine.config.hint, level) {
         (Hint::Always, _) | (Hint::ForData, Level::Data) => Scope::LeafOnly,
         (Hint::Never, _) | (Hint::ForData, Level::Table) => Scope::BothLevels,

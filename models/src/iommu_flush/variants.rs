@@ -30,25 +30,30 @@ const UNBIND: &[Act] = &[
     MutexUnlock,
 ];
 
-/// The intended code: RCU with a grace period, and a full barrier on both sides.
-const RCU: Config = Config {
-    kernel: Kernel::Smp,
-    smp_patched: true,
-    up_patched: true,
-    declared: true,
-    called: true,
-    missed: None,
-    flush: FLUSH,
-    bind: BIND,
-    unbind: UNBIND,
-    tested: Tested::Pointer,
-    notifiers: 1,
-    text: Lifetime::WhileBound,
-    data: Lifetime::WhileBound,
-    pasids: Pasids::SystemWide,
-    hint: Hint::Never,
-    doorbell: Doorbell::Direct,
-};
+/// The intended code; see [`Config::RCU`].
+const RCU: Config = Config::RCU;
+
+impl Config {
+    /// The intended code: RCU with a grace period, and a full barrier on both sides.
+    pub const RCU: Self = Self {
+        kernel: Kernel::Smp,
+        smp_patched: true,
+        up_patched: true,
+        declared: true,
+        called: true,
+        missed: None,
+        flush: FLUSH,
+        bind: BIND,
+        unbind: UNBIND,
+        tested: Tested::Pointer,
+        notifiers: 1,
+        text: Lifetime::WhileBound,
+        data: Lifetime::WhileBound,
+        pasids: Pasids::SystemWide,
+        hint: Hint::Never,
+        doorbell: Doorbell::Direct,
+    };
+}
 
 #[rustfmt::skip] // The flush as in RCU, with one act more.
 const FLUSH_THROUGH_TWO_POINTERS: &[Act] = &[
