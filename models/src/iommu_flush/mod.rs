@@ -61,7 +61,7 @@
 pub mod deferred;
 pub mod hardware;
 mod invariant;
-mod properties;
+pub mod properties;
 mod step;
 mod variants;
 mod view;
@@ -291,6 +291,11 @@ impl Flusher {
     /// Whether its caller holds a spinlock (A3).
     pub fn caller_is_atomic(&self) -> bool {
         self.at != IDLE && self.level == Level::Table
+    }
+
+    /// Whether another thread may run on its CPU before it goes on (A4).
+    pub fn is_preemptible(&self) -> bool {
+        self.asleep || self.rcu == 0 && !self.caller_is_atomic()
     }
 }
 
@@ -608,6 +613,16 @@ impl IommuFlush {
             buffers: [Buffer([Store::None; BUFFER]); THREADS_MAX],
             flushers: [Flusher::IDLE; FLUSHERS_MAX],
             binders: [Binder::IDLE; BINDERS_MAX],
+        }
+    }
+
+    /// The next act of a thread, if it has one.
+    pub fn next_act_of(&self, state: &State, thread: u8) -> Option<Act> {
+        let slot = thread as usize;
+        if slot < FLUSHERS_MAX {
+            self.next_act(&state.flushers[slot])
+        } else {
+            self.next_binding_act(&state.binders[slot - FLUSHERS_MAX])
         }
     }
 

@@ -164,10 +164,7 @@ fn may_run(machine: &IommuFlush, state: &State, thread: usize) -> bool {
         return true;
     }
     let drained = (0..THREADS_MAX).all(|other| other == thread || state.buffers[other].is_empty());
-    let preemptible = (0..FLUSHERS_MAX).all(|other| {
-        let flusher = &state.flushers[other];
-        other == thread || flusher.asleep || flusher.rcu == 0 && !flusher.caller_is_atomic()
-    });
+    let preemptible = (0..FLUSHERS_MAX).all(|other| other == thread || state.flushers[other].is_preemptible());
     drained && preemptible
 }
 
