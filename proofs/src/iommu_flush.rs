@@ -257,7 +257,7 @@ fn run(m: &IommuFlush, s: State, steps: &[Step]) -> State {
 
 /// inductive-invariant: the base case. Before the kernel runs nothing is published, cached or under way.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn the_invariant_holds_initially() {
     let m = rcu();
     let binds_left: u8 = kani::any();
@@ -270,7 +270,7 @@ fn the_invariant_holds_initially() {
 
 /// inductive-invariant: a flusher that begins, at either level.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn beginning_a_flush_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -290,7 +290,7 @@ fn beginning_a_flush_keeps_it() {
 
 /// inductive-invariant: a flusher from its barrier to the call: barrier, `rcu_read_lock()`, load, test.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn a_flusher_up_to_the_call_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -307,7 +307,7 @@ fn a_flusher_up_to_the_call_keeps_it() {
 
 /// inductive-invariant: the function that the flusher calls: look at the users, submit, wait, return.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn the_function_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -324,7 +324,7 @@ fn the_function_keeps_it() {
 
 /// inductive-invariant: a flusher behind the function: `rcu_read_unlock()`, flush the CPUs, free the page.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn the_end_of_a_flush_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -339,7 +339,7 @@ fn the_end_of_a_flush_keeps_it() {
 
 /// inductive-invariant: a driver that begins to bind or to unbind, and takes the mutex or waits for it.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn beginning_to_bind_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -354,7 +354,7 @@ fn beginning_to_bind_keeps_it() {
 
 /// inductive-invariant: bind, act by act.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn binding_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -371,7 +371,7 @@ fn binding_keeps_it() {
 
 /// inductive-invariant: unbind, act by act.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn unbinding_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -392,7 +392,7 @@ fn unbinding_keeps_it() {
 
 /// inductive-invariant: a store that becomes visible, of any CPU.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn a_store_that_becomes_visible_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -416,7 +416,7 @@ fn a_store_that_becomes_visible_keeps_it() {
 
 /// inductive-invariant: an IOMMU that executes an invalidation, of any thread.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn an_invalidation_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -435,7 +435,7 @@ fn an_invalidation_keeps_it() {
 
 /// inductive-invariant: the device and its IOMMU, whatever they do.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn a_device_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -463,7 +463,7 @@ fn a_device_keeps_it() {
 
 /// inductive-invariant: the page allocator gives a free page away, or a CPU fills its caches.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn the_rest_of_the_machine_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -482,7 +482,7 @@ fn the_rest_of_the_machine_keeps_it() {
 
 /// inductive-invariant: no thread does anything but its next act, and nobody does anything before the kernel runs.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn only_the_next_act_is_possible() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -502,7 +502,7 @@ fn only_the_next_act_is_possible() {
 
 /// no-stale-iotlb, no-device-use-of-reused-page, no-stale-cpu-tlb, caches-match-page-tables: from the invariant.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn it_implies_that_nothing_stale_is_cached() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -517,7 +517,7 @@ fn it_implies_that_nothing_stale_is_cached() {
 
 /// no-call-into-freed-text, no-use-of-freed-pasid-data, single-indirection: from the invariant.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn it_implies_that_calls_go_right() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -531,7 +531,7 @@ fn it_implies_that_calls_go_right() {
 
 /// no-sleep-in-atomic, rcu-sections-balanced, mutex-held-by-its-user, it-builds: from the invariant.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn it_implies_that_locks_are_used_right() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -546,7 +546,7 @@ fn it_implies_that_locks_are_used_right() {
 
 /// mapped-pages-are-alive, frees-only-its-own: from the invariant.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn it_implies_that_pages_are_alive() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -559,7 +559,7 @@ fn it_implies_that_pages_are_alive() {
 
 /// unbound-means-drained, walkable-means-published, hook-follows-users: from the invariant.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn it_implies_that_the_hook_follows_the_bindings() {
     let m = rcu();
     let s = any_good_state(&m);
@@ -573,7 +573,7 @@ fn it_implies_that_the_hook_follows_the_bindings() {
 
 /// finished-means-clean: from the invariant, where a run may end.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn it_implies_that_the_end_is_clean() {
     let m = rcu();
     let mut s = any_good_state(&m);
@@ -609,7 +609,7 @@ const fn device(act: DeviceAct) -> Step {
 ///
 /// Unwinding 14: as above; no list of steps here is longer than 12.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn no_grace_period_is_found() {
     let m = machine(Config::NO_GRACE_PERIOD);
     let set_up = [BUILD, BIND, bind(Act::B1SetUpPasid), drain(BINDER), bind(Act::B2AddUser), bind(Act::B2Publish)];
@@ -654,7 +654,7 @@ fn no_grace_period_is_found() {
 ///
 /// Unwinding 14: as above; no list of steps here is longer than 12.
 #[kani::proof]
-#[kani::unwind(14)]
+#[kani::unwind(14)] // the longest loop goes over the 12 acts of a flush
 fn flusher_barrier_is_found() {
     let m = machine(Config::FLUSHER_BARRIER);
     let enabled = [

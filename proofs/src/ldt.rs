@@ -72,7 +72,7 @@ fn any_good_state(m: &ClearAsid) -> State {
 
 /// inductive-invariant: the base case. Nothing is stale.
 #[kani::proof]
-#[kani::unwind(12)]
+#[kani::unwind(12)] // the longest loop goes over the 10 steps of the twin
 fn the_invariant_of_clear_asid_holds_initially() {
     let m = machine(MAINLINE);
     let flushes: u8 = kani::any();
@@ -82,7 +82,7 @@ fn the_invariant_of_clear_asid_holds_initially() {
 
 /// inductive-invariant: `clear_asid_other()` itself, act by act, and its caller's CPU.
 #[kani::proof]
-#[kani::unwind(12)]
+#[kani::unwind(12)] // the longest loop goes over the 10 steps of the twin
 fn clear_asid_other_keeps_it() {
     let m = machine(MAINLINE);
     let s = any_good_state(&m);
@@ -107,7 +107,7 @@ fn clear_asid_other_keeps_it() {
 
 /// inductive-invariant: a CPU switches to another context.
 #[kani::proof]
-#[kani::unwind(12)]
+#[kani::unwind(12)] // the longest loop goes over the 10 steps of the twin
 fn switching_to_a_context_keeps_it() {
     let m = machine(MAINLINE);
     let s = any_good_state(&m);
@@ -122,7 +122,7 @@ fn switching_to_a_context_keeps_it() {
 
 /// inductive-invariant: a mapping is removed, or a CPU answers.
 #[kani::proof]
-#[kani::unwind(12)]
+#[kani::unwind(12)] // the longest loop goes over the 10 steps of the twin
 fn a_flush_keeps_it() {
     let m = machine(MAINLINE);
     let s = any_good_state(&m);
@@ -136,7 +136,7 @@ fn a_flush_keeps_it() {
 
 /// no-stale-context-used, stale-context-is-flagged, loaded-context-is-known: from the invariant.
 #[kani::proof]
-#[kani::unwind(12)]
+#[kani::unwind(12)] // the longest loop goes over the 10 steps of the twin
 fn it_implies_that_no_stale_context_is_used() {
     let m = machine(MAINLINE);
     let s = any_good_state(&m);
@@ -153,7 +153,7 @@ fn it_implies_that_no_stale_context_is_used() {
 /// loaded-context-is-known: preempted between A2 and A3, the caller clears the context with the same number on the CPU on
 /// which it goes on, which has that loaded.
 #[kani::proof]
-#[kani::unwind(12)]
+#[kani::unwind(12)] // the longest loop goes over the 10 steps of the twin
 fn clear_asid_preemptible_is_found() {
     let m = machine(Config { off: Off::Nothing, ..MAINLINE });
     let cpu = any_below(2);

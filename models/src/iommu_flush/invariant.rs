@@ -849,6 +849,6 @@ mod tests {
             state
         });
         near.states.retain(|state| states.binary_search(&machine.canonical(state)).is_err());
-        assert_eq!(near.states.len(), 1);
+        assert_eq!(near.states.len(), 4_103);
     }
 }

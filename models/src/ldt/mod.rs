@@ -69,6 +69,7 @@
 
 pub mod clear_asid;
 pub mod fork;
+mod invariant;
 pub mod memory;
 mod properties;
 mod step;
@@ -210,6 +211,23 @@ pub struct Cpu {
     pub ldt: Option<LdtId>,
     /// The interrupt in whose handler the CPU is.
     pub answering: Option<Ipi>,
+}
+
+impl Cpu {
+    /// A CPU that has never run a thread of the process.
+    pub const FOREIGN: Self = Self {
+        task: Task::Foreign,
+        active: false,
+        page_table: false,
+        loaded: false,
+        lazy: false,
+        behind: 0,
+        ldtr: None,
+        tlb: Translations::NONE,
+        pc: CpuPc::Run,
+        ldt: None,
+        answering: None,
+    };
 }
 
 /// A flush of TLBs: what it is for.
@@ -716,21 +734,8 @@ impl Machine for Ldt {
     }
 
     fn initial_states(&self) -> Vec<State> {
-        const FOREIGN: Cpu = Cpu {
-            task: Task::Foreign,
-            active: false,
-            page_table: false,
-            loaded: false,
-            lazy: false,
-            behind: 0,
-            ldtr: None,
-            tlb: Translations::NONE,
-            pc: CpuPc::Run,
-            ldt: None,
-            answering: None,
-        };
         let mut state = State {
-            cpus: [FOREIGN; MAX_CPUS],
+            cpus: [Cpu::FOREIGN; MAX_CPUS],
             threads: [Thread { pc: Pc::Gone, ..Thread::USER }; MAX_THREADS],
             memory: Memory::EMPTY,
             mm: Mm::EMPTY,
@@ -749,7 +754,7 @@ impl Machine for Ldt {
                 if (id as u8) < self.cpus {
                     state.mask = state.mask.or(CpuSet::one(id as u8));
                     state.cpus[id as usize] =
-                        Cpu { task: Task::Thread(id), active: true, page_table: true, loaded: true, ..FOREIGN };
+                        Cpu { task: Task::Thread(id), active: true, page_table: true, loaded: true, ..Cpu::FOREIGN };
                 }
             }
         }
@@ -817,6 +822,10 @@ impl Machine for Ldt {
 
     fn is_final(&self, state: &State) -> bool {
         state.is_gone()
+    }
+
+    fn keeps_invariant(&self, state: &State) -> Option<bool> {
+        self.has_invariant().then(|| self.invariant(state))
     }
 
     fn kind(&self, step: Step) -> usize {
