@@ -71,13 +71,14 @@ pub mod clear_asid;
 pub mod fork;
 mod invariant;
 pub mod memory;
-mod properties;
+pub mod properties;
 mod step;
 mod symmetry;
 mod variants;
 mod view;
 
 use self::memory::{Image, LdtId, Memory, Mm, Page, Slot, Tables, Translations, MAX_SIZE};
+pub use self::variants::MAINLINE;
 use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// Most CPUs in a state.
@@ -615,6 +616,35 @@ pub struct Ldt {
 }
 
 impl Ldt {
+    /// Where every run begins: the first threads have a CPU each.
+    pub fn initial_state(&self) -> State {
+        let mut state = State {
+            cpus: [Cpu::FOREIGN; MAX_CPUS],
+            threads: [Thread { pc: Pc::Gone, ..Thread::USER }; MAX_THREADS],
+            memory: Memory::EMPTY,
+            mm: Mm::EMPTY,
+            mask: CpuSet::NONE,
+            usr_sem: None,
+            lock: None,
+            table_lock: None,
+            calls: 0,
+            failures: 0,
+            now: Image::NONE,
+            before: Image::NONE,
+        };
+        for id in ThreadId::ALL {
+            if (id as u8) < self.threads {
+                state.threads[id as usize] = Thread::USER;
+                if (id as u8) < self.cpus {
+                    state.mask = state.mask.or(CpuSet::one(id as u8));
+                    state.cpus[id as usize] =
+                        Cpu { task: Task::Thread(id), active: true, page_table: true, loaded: true, ..Cpu::FOREIGN };
+                }
+            }
+        }
+        state
+    }
+
     /// The pages of memory: enough for the old LDT and the new one.
     pub(crate) const fn pages(&self) -> u8 {
         if self.entries > memory::PER_PAGE {
@@ -734,31 +764,7 @@ impl Machine for Ldt {
     }
 
     fn initial_states(&self) -> Vec<State> {
-        let mut state = State {
-            cpus: [Cpu::FOREIGN; MAX_CPUS],
-            threads: [Thread { pc: Pc::Gone, ..Thread::USER }; MAX_THREADS],
-            memory: Memory::EMPTY,
-            mm: Mm::EMPTY,
-            mask: CpuSet::NONE,
-            usr_sem: None,
-            lock: None,
-            table_lock: None,
-            calls: 0,
-            failures: 0,
-            now: Image::NONE,
-            before: Image::NONE,
-        };
-        for id in ThreadId::ALL {
-            if (id as u8) < self.threads {
-                state.threads[id as usize] = Thread::USER;
-                if (id as u8) < self.cpus {
-                    state.mask = state.mask.or(CpuSet::one(id as u8));
-                    state.cpus[id as usize] =
-                        Cpu { task: Task::Thread(id), active: true, page_table: true, loaded: true, ..Cpu::FOREIGN };
-                }
-            }
-        }
-        vec![state]
+        vec![self.initial_state()]
     }
 
     fn steps(&self, state: &State, out: &mut Vec<Step>) {
