@@ -223,6 +223,11 @@ pub const PARAMETERS_MAX: usize = 8;
 pub struct Size([u8; PARAMETERS_MAX]);
 
 impl Size {
+    /// The size with these values, in the order of [`Machine::PARAMETERS`]; those behind them are 0.
+    pub const fn of(values: [u8; PARAMETERS_MAX]) -> Self {
+        Self(values)
+    }
+
     /// The value of the parameter at `index` in [`Machine::PARAMETERS`].
     pub const fn get(self, index: usize) -> u8 {
         self.0[index]

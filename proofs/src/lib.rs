@@ -4,4 +4,8 @@
 //! they can be satisfied and that they notice mistakes, and proves nothing.
 
 #[cfg(any(kani, test))]
+mod io_bitmap;
+#[cfg(any(kani, test))]
 mod iova_bitmap;
+#[cfg(all(test, not(kani)))]
+mod samples;

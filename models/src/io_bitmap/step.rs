@@ -978,7 +978,7 @@ fn rank(in_play: u16, number: u8) -> u8 {
 }
 
 /// Whether the task is in a call of `ioperm()` that may still take a number.
-fn in_ioperm(t: &Task) -> bool {
+pub(super) fn in_ioperm(t: &Task) -> bool {
     let copies = matches!(t.work.after(), After::Duplicated | After::DuplicateNext);
     let at = t.at as u8;
     (At::Allocate as u8 <= at && at <= At::Duplicate as u8)
