@@ -341,7 +341,8 @@ impl<M: Machine> Walkable for Bound<M> {
             stated_at: format!("{}:{}", p.stated_at.file(), p.stated_at.line()),
         });
         let added = |name, says, by: &str| PropertyWords { name, witness: false, says, stated_at: by.to_string() };
-        let invariant = self.has_invariant().then(|| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, "the proofs"));
+        let invariant =
+            self.has_invariant().then(|| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, "the proofs"));
         stated.chain(invariant).chain([added(NO_DEADLOCK, NO_DEADLOCK_SAYS, "every machine")]).collect()
     }
     fn kinds(&self) -> Vec<KindWords> {

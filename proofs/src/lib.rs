@@ -7,5 +7,9 @@
 mod io_bitmap;
 #[cfg(any(kani, test))]
 mod iova_bitmap;
+#[cfg(any(kani, test))]
+mod pkeys;
+// Not in `src`, whose files are all there under Kani.
 #[cfg(all(test, not(kani)))]
+#[path = "../samples.rs"]
 mod samples;

@@ -211,7 +211,10 @@ impl IoBitmap {
                 parents == 1 && t.local == Pointer::NULL && t.old == Pointer::NULL && t.work == Work::NONE
             }
             At::User | At::ToUser => {
-                rests(s, t) && t.local == Pointer::NULL && t.work == Work::NONE && !t.kthread()
+                rests(s, t)
+                    && t.local == Pointer::NULL
+                    && t.work == Work::NONE
+                    && !t.kthread()
                     && (t.at == At::User || t.tif())
             }
             At::Kernel => rests(s, t) && t.local == Pointer::NULL && t.work == Work::NONE,
@@ -224,32 +227,64 @@ impl IoBitmap {
             At::Duplicate => rests(s, t) && has_bitmap && t.local == t.bitmap && is_call && !t.kthread(),
             At::StorePointer => {
                 let place = if has_bitmap { t.bitmap == t.local } else { t.local != Pointer::NULL };
-                place && t.old == Pointer::NULL && t.tif() == has_bitmap && is_call && !t.kthread()
-                    && is_unshared(s, t.local) && is_numbered_or_granting(s, t) && local_will_grant
+                place
+                    && t.old == Pointer::NULL
+                    && t.tif() == has_bitmap
+                    && is_call
+                    && !t.kthread()
+                    && is_unshared(s, t.local)
+                    && is_numbered_or_granting(s, t)
+                    && local_will_grant
             }
             At::SetFlag => {
-                t.local != Pointer::NULL && t.bitmap == t.local && t.old == Pointer::NULL && is_call && !t.kthread()
-                    && is_unshared(s, t.local) && is_numbered_or_granting(s, t) && local_will_grant
+                t.local != Pointer::NULL
+                    && t.bitmap == t.local
+                    && t.old == Pointer::NULL
+                    && is_call
+                    && !t.kthread()
+                    && is_unshared(s, t.local)
+                    && is_numbered_or_granting(s, t)
+                    && local_will_grant
             }
             At::ChangeBit => {
-                edits && is_call && !t.kthread() && is_unshared(s, t.local) && is_numbered_or_granting(s, t)
+                edits
+                    && is_call
+                    && !t.kthread()
+                    && is_unshared(s, t.local)
+                    && is_numbered_or_granting(s, t)
                     && local_will_grant
             }
             At::FindMax => edits && t.work == Work::NONE && !t.kthread() && is_unshared(s, t.local) && local_grants,
             At::StoreMax => {
                 let bytes = permitted(s, t.local).bytes();
-                edits && bytes > 0 && t.work == Work::NONE.with_value(bytes) && !t.kthread()
-                    && is_unshared(s, t.local) && local_grants
+                edits
+                    && bytes > 0
+                    && t.work == Work::NONE.with_value(bytes)
+                    && !t.kthread()
+                    && is_unshared(s, t.local)
+                    && local_grants
             }
             At::TakeNumber => {
-                edits && t.work == Work::NONE && !t.kthread() && is_unshared(s, t.local) && local_grants
-                    && t.granted != Ports::NONE && length(s, t.local) == permitted(s, t.local).bytes()
+                edits
+                    && t.work == Work::NONE
+                    && !t.kthread()
+                    && is_unshared(s, t.local)
+                    && local_grants
+                    && t.granted != Ports::NONE
+                    && length(s, t.local) == permitted(s, t.local).bytes()
             }
-            At::ExitPreemptOff | At::ClearPointer | At::ClearFlag | At::BaseInvalid | At::ExitPreemptOn
-            | At::DropReference | At::Free => !t.kthread() && self.lets_go(s, t),
+            At::ExitPreemptOff
+            | At::ClearPointer
+            | At::ClearFlag
+            | At::BaseInvalid
+            | At::ExitPreemptOn
+            | At::DropReference
+            | At::Free => !t.kthread() && self.lets_go(s, t),
             At::GiveBitmap => {
                 let Some(child) = child.filter(|c| c.at == At::Forked) else { return false };
-                rests(s, t) && t.local == Pointer::NULL && t.work == Work::fork(t.work.value() as usize)
+                rests(s, t)
+                    && t.local == Pointer::NULL
+                    && t.work == Work::fork(t.work.value() as usize)
                     && child_fits(t, child)
                     && child.bitmap == Pointer::NULL
                     && !child.tif()
@@ -258,7 +293,9 @@ impl IoBitmap {
             At::FinishFork => {
                 let Some(child) = child.filter(|c| c.at == At::Forked) else { return false };
                 let inherits = !child.kthread();
-                rests(s, t) && t.local == Pointer::NULL && t.work == Work::fork(t.work.value() as usize)
+                rests(s, t)
+                    && t.local == Pointer::NULL
+                    && t.work == Work::fork(t.work.value() as usize)
                     && child_fits(t, child)
                     && child.bitmap == if inherits { t.bitmap } else { Pointer::NULL }
                     && child.tif() == (inherits && t.tif())
@@ -285,18 +322,24 @@ impl IoBitmap {
             && match after {
                 After::Duplicated => {
                     let call = Work::call(t.work.value(), t.work.turn_on());
-                    t.work == call.with_after(after) && t.work.value() < self.ports
+                    t.work == call.with_after(after)
+                        && t.work.value() < self.ports
                         && (t.capable() || !t.work.turn_on())
-                        && t.local != Pointer::NULL && t.local != original
-                        && is_unshared(s, t.local) && is_numbered_or_granting(s, t)
+                        && t.local != Pointer::NULL
+                        && t.local != original
+                        && is_unshared(s, t.local)
+                        && is_numbered_or_granting(s, t)
                         && number(s, t.local) != 0
                         && t.granted == changed(permitted(s, t.local), t.work)
                 }
                 After::Returned => {
                     // Nobody else holds it until it is dropped.
                     let mine = if t.at == At::Free { true } else { is_unshared(s, original) };
-                    t.work == Work::NONE.with_after(after) && t.local == Pointer::NULL && t.granted == Ports::NONE
-                        && mine && permitted(s, original) == Ports::NONE
+                    t.work == Work::NONE.with_after(after)
+                        && t.local == Pointer::NULL
+                        && t.granted == Ports::NONE
+                        && mine
+                        && permitted(s, original) == Ports::NONE
                 }
                 After::Exited => {
                     t.work == Work::NONE.with_after(after) && t.local == Pointer::NULL && t.granted == Ports::NONE

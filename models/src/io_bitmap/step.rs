@@ -109,7 +109,9 @@ fn granted_after(task: &Task) -> Ports {
 }
 
 impl IoBitmap {
-    pub(super) fn initial_state(&self) -> State {
+    /// Where a run begins: one task in user mode, on CPU 0.
+    #[must_use]
+    pub fn initial_state(&self) -> State {
         let idle = Cpu {
             current: IDLE,
             phase: Phase::Idle,

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use models::machine::Machine;
+use models::machine::{Machine, PropertyKind};
 
 /// SplitMix64 with a fixed seed: every run is the same.
 pub(crate) struct Random(u64);
@@ -39,6 +39,8 @@ pub(crate) struct Source<'a, M: Machine> {
     pub(crate) any: fn(&M, &mut dyn FnMut(u8) -> u8) -> M::State,
     /// The first state with those fields of the second for which the choice falls so.
     pub(crate) mix: fn(&M::State, &M::State, &mut dyn FnMut() -> bool) -> M::State,
+    /// The state with a fixed value for what the invariant says nothing about, so that it is counted once.
+    pub(crate) plain: fn(&M::State) -> M::State,
 }
 
 /// States that satisfy an invariant.
@@ -65,11 +67,11 @@ impl<S: Copy + Eq + Hash> Samples<S> {
         let mut proposed = Vec::new();
         for _ in 0..most / 100 {
             let initial = m.initial_states();
-            let mut state = initial[random.below(initial.len())];
+            let mut state = (source.plain)(&initial[random.below(initial.len())]);
             for _ in 0..400 {
                 keep(&mut states, state);
                 let Some(next) = random_step(m, &state, &mut proposed, &mut random) else { break };
-                state = next;
+                state = (source.plain)(&next);
             }
             if states.len() >= most / 3 {
                 break;
@@ -86,12 +88,12 @@ impl<S: Copy + Eq + Hash> Samples<S> {
                 1 => (states[random.below(states.len())], 4),
                 _ => (states[random.below(states.len())], 15),
             };
-            let state = (source.mix)(&base, &other, &mut || random.below(one_in) == 0);
+            let state = (source.plain)(&(source.mix)(&base, &other, &mut || random.below(one_in) == 0));
             let before = states.len();
             keep(&mut states, state);
             if states.len() > before && random.below(2) == 0 {
                 if let Some(next) = random_step(m, &state, &mut proposed, &mut random) {
-                    keep(&mut states, next);
+                    keep(&mut states, (source.plain)(&next));
                 }
             }
         }
@@ -116,39 +118,42 @@ fn random_step<M: Machine>(
     None
 }
 
-/// What came of stepping on from many states.
-#[derive(Debug, Default)]
-pub(crate) struct Tried {
-    /// States that satisfy the invariant, all different.
-    pub(crate) states: usize,
-    /// Those of them that random walks reached.
-    pub(crate) reached: usize,
-    /// Steps that were possible in them.
-    pub(crate) steps: usize,
-    /// How many of each kind.
-    pub(crate) of_kind: Vec<usize>,
-}
-
-/// Takes every step in every sample. The error is a step that leaves the invariant.
-pub(crate) fn try_every_step<M: Machine>(
-    source: &Source<'_, M>,
-    samples: &Samples<M::State>,
-) -> Result<Tried, (M::State, M::Step, M::State)> {
+/// Takes every step in every sample, and prints how many there were.
+///
+/// # Panics
+/// A step leaves the invariant, or there are too few states to say anything.
+pub(crate) fn steps_keep_the_invariant<M: Machine>(name: &str, source: &Source<'_, M>, samples: &Samples<M::State>) {
     let m = source.machine;
     let every = m.every_step();
-    let mut tried =
-        Tried { states: samples.states.len(), reached: samples.reached, steps: 0, of_kind: vec![0; M::KINDS.len()] };
+    let mut of_kind = vec![0_usize; M::KINDS.len()];
     for state in &samples.states {
         for step in &every {
             let Some(after) = m.step(state, *step) else { continue };
-            tried.steps += 1;
-            tried.of_kind[m.kind(*step)] += 1;
-            if !(source.invariant)(m, &after) {
-                return Err((*state, *step, after));
-            }
+            of_kind[m.kind(*step)] += 1;
+            assert!((source.invariant)(m, &after), "{name}: inductive-invariant: {state:#?}\n{step:?}\n{after:#?}");
         }
     }
-    Ok(tried)
+    let (states, reached) = (samples.states.len(), samples.reached);
+    let steps: usize = of_kind.iter().sum();
+    println!(
+        "{name}: {states} states satisfy the invariant, {reached} of them reached by walks; {steps} steps keep it"
+    );
+    assert!(reached >= 10_000 && states - reached >= 10_000, "{name}: too few states");
+    for (kind, taken) in of_kind.iter().enumerate() {
+        let expected = m.kind_is_used(kind);
+        assert!(!expected || *taken >= 20, "{name}: {} was taken {taken} times", M::KINDS[kind].name);
+    }
+}
+
+/// Asks every claim of the machine about every sample.
+///
+/// # Panics
+/// One does not follow from the invariant.
+pub(crate) fn implies_every_claim<M: Machine>(name: &str, source: &Source<'_, M>, samples: &Samples<M::State>) {
+    for claim in M::PROPERTIES.iter().filter(|p| p.kind == PropertyKind::Always) {
+        let broken = samples.states.iter().find(|state| !(claim.holds)(source.machine, state));
+        assert!(broken.is_none(), "{name}: {} does not follow: {broken:#?}", claim.name);
+    }
 }
 
 /// A sample, or a mixture of two, or of one with a state of any values, which may satisfy the invariant or not.
@@ -165,4 +170,13 @@ pub(crate) fn near<S: Copy>(
         _ => return base,
     };
     mix(&base, &other, &mut || draw(20) == 0)
+}
+
+/// One of the wanted steps that are possible in a state, drawn; the draw is abandoned if there is none.
+pub(crate) fn possible_step<M: Machine>(m: &M, before: &M::State, wanted: impl Fn(&M::Step) -> bool) -> M::Step {
+    let mut steps = Vec::new();
+    m.steps(before, &mut steps);
+    steps.retain(|step| wanted(step) && m.step(before, *step).is_some());
+    kani::assume(!steps.is_empty());
+    steps[kani::any::<u32>() as usize % steps.len()]
 }
