@@ -280,8 +280,7 @@ impl<M: Machine> Subject for Bound<M> {
             stated_at: (p.stated_at.file(), p.stated_at.line()),
         });
         let here = std::panic::Location::caller();
-        let added =
-            |name, says| PropertyInfo { name, witness: false, says, stated_at: (here.file(), here.line()) };
+        let added = |name, says| PropertyInfo { name, witness: false, says, stated_at: (here.file(), here.line()) };
         let invariant = has_invariant(&self.machine(self.quick()));
         let invariant = invariant.then(|| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS));
         stated.chain(invariant).chain([added(NO_DEADLOCK, NO_DEADLOCK_SAYS)]).collect()

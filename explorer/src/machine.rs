@@ -72,6 +72,11 @@ impl<M: Machine> Run<M> {
 }
 
 impl<M: Machine> Bound<M> {
+    fn has_invariant(&self) -> bool {
+        // A machine that cannot say how it starts has other worries, which are told elsewhere.
+        catch(|| has_invariant(&self.machine)).unwrap_or(false)
+    }
+
     fn place(&self, position: usize, step: M::Step) -> Place {
         let name = catch(|| M::KINDS[self.machine.kind(step)].name).unwrap_or("a step of unknown kind");
         Place { position, step: Some(format!("{name}: {step:?}")) }
@@ -120,7 +125,7 @@ impl<M: Machine> Bound<M> {
     /// Whether each predicate is true in this state, `inductive-invariant` (if there is one) and `no-deadlock` last.
     fn truths(&self, place: &Place, state: &M::State) -> Result<Vec<Truth>, WalkError> {
         let mut all: Vec<Truth> = M::PROPERTIES.iter().map(|p| truth(|| (p.holds)(&self.machine, state))).collect();
-        all.extend(self.has_invariant.then(|| truth(|| self.machine.keeps_invariant(state) == Some(true))));
+        all.extend(self.has_invariant().then(|| truth(|| self.machine.keeps_invariant(state) == Some(true))));
         let stuck = self.is_stuck(place, state)?;
         all.push(truth(|| !stuck || self.machine.is_final(state)));
         Ok(all)
@@ -134,7 +139,7 @@ impl<M: Machine> Bound<M> {
 
     fn broken(&self, place: &Place, state: &M::State) -> Result<Vec<&'static str>, WalkError> {
         let truths = self.truths(place, state)?;
-        let invariant = self.has_invariant.then_some(INDUCTIVE_INVARIANT);
+        let invariant = self.has_invariant().then_some(INDUCTIVE_INVARIANT);
         let added = invariant.into_iter().chain([NO_DEADLOCK]).map(|name| (name, PropertyKind::Always));
         let claims = M::PROPERTIES.iter().map(|p| (p.name, p.kind)).chain(added);
         let broken =
@@ -336,7 +341,8 @@ impl<M: Machine> Walkable for Bound<M> {
             stated_at: format!("{}:{}", p.stated_at.file(), p.stated_at.line()),
         });
         let added = |name, says, by: &str| PropertyWords { name, witness: false, says, stated_at: by.to_string() };
-        let invariant = self.has_invariant.then(|| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, "the proofs"));
+        let invariant =
+            self.has_invariant().then(|| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, "the proofs"));
         stated.chain(invariant).chain([added(NO_DEADLOCK, NO_DEADLOCK_SAYS, "every machine")]).collect()
     }
     fn kinds(&self) -> Vec<KindWords> {
