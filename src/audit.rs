@@ -80,6 +80,12 @@ fn check_symmetry<M: Machine>(found: &mut Vec<String>, machine: &M, state: &M::S
 
 #[cfg(test)]
 mod tests {
+    use checker::Checker;
+    use models::io_bitmap::IoBitmap;
+    use models::machine::{INDUCTIVE_INVARIANT, Machine};
+    use models::pkeys::Pkeys;
+    use models::stateright::Checked;
+
     use crate::catalogue::CATALOGUE;
     use crate::engine::Engine;
     use crate::question::{Question, StateSearch};
@@ -133,6 +139,40 @@ mod tests {
                     panic!("{} at {}: {error}", subject.full_name(), size.written(parameters));
                 }
             }
+        }
+    }
+
+    /// Whether every state that a variant reaches at size `quick` satisfies `invariant`.
+    fn stays_in<M: Machine>(variant: &str, invariant: fn(&M, &M::State) -> bool) -> bool {
+        let variant = M::VARIANTS.iter().find(|v| v.name == variant).expect("a variant of this name");
+        let machine = M::new(variant.config, models::machine::Size::quick(M::PARAMETERS, variant));
+        let model = Checked(machine.clone());
+        let (_, space) = Checker::new(&model).run_with_space().expect("the model does not panic");
+        space.states().all(|(_, state)| invariant(&machine, state))
+    }
+
+    #[test]
+    fn a_variant_with_an_invariant_is_asked_about_it_and_reaches_no_state_outside() {
+        let with: Vec<String> = subjects()
+            .filter(|subject| subject.properties().iter().any(|p| p.name == INDUCTIVE_INVARIANT))
+            .map(Subject::full_name)
+            .collect();
+        for name in
+            ["io-bitmap/mainline-v2-scope", "io-bitmap/mainline-no-kernel-preemption", "pkeys/posted", "pkeys/mainline"]
+        {
+            assert!(with.contains(&name.to_string()), "{name} has no invariant: {with:?}");
+        }
+        assert!(stays_in::<IoBitmap>("mainline-no-kernel-preemption", IoBitmap::invariant));
+    }
+
+    /// The check can fail: forms that break the mechanism leave the invariant within the states of size `quick`.
+    #[test]
+    fn broken_variants_leave_the_invariant() {
+        for variant in ["mainline", "number-not-renewed", "copy-forgets-prev-max", "refcount-not-reset"] {
+            assert!(!stays_in::<IoBitmap>(variant, IoBitmap::invariant), "io-bitmap/{variant}");
+        }
+        for variant in ["lockless-writers", "fork-resets-map"] {
+            assert!(!stays_in::<Pkeys>(variant, Pkeys::invariant), "pkeys/{variant}");
         }
     }
 }

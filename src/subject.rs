@@ -7,7 +7,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use checker::{Checker, Outcome};
-use models::machine::{Expect, Machine, NO_DEADLOCK, Parameter, PropertyKind, Size, Variant};
+use models::machine::{
+    Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, Parameter, PropertyKind, Size,
+    Variant, has_invariant,
+};
 use models::stateright::Checked;
 use reports::results::{NotRun, Verdict};
 use reports::timeline::{Change, Event, Table, Timeline, changes};
@@ -118,7 +121,8 @@ pub trait Subject: Send + Sync {
     fn quick(&self) -> Size;
     /// The size `deep`.
     fn deep(&self) -> Size;
-    /// Properties, then witnesses as the machine lists them, then `no-deadlock`.
+    /// Properties and witnesses as the machine lists them, then `inductive-invariant` if the variant has one, then
+    /// `no-deadlock`.
     fn properties(&self) -> Vec<PropertyInfo>;
     /// The kinds of step.
     fn kinds(&self, size: Size) -> Vec<KindInfo>;
@@ -276,13 +280,10 @@ impl<M: Machine> Subject for Bound<M> {
             stated_at: (p.stated_at.file(), p.stated_at.line()),
         });
         let here = std::panic::Location::caller();
-        let no_deadlock = PropertyInfo {
-            name: NO_DEADLOCK,
-            witness: false,
-            says: NO_DEADLOCK_SAYS,
-            stated_at: (here.file(), here.line()),
-        };
-        stated.chain(std::iter::once(no_deadlock)).collect()
+        let added = |name, says| PropertyInfo { name, witness: false, says, stated_at: (here.file(), here.line()) };
+        let invariant = has_invariant(&self.machine(self.quick()));
+        let invariant = invariant.then(|| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS));
+        stated.chain(invariant).chain([added(NO_DEADLOCK, NO_DEADLOCK_SAYS)]).collect()
     }
     fn kinds(&self, size: Size) -> Vec<KindInfo> {
         let machine = self.machine(size);

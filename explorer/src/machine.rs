@@ -6,7 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use checker::{Checker, Outcome};
-use models::machine::{Expect, Machine, NO_DEADLOCK, PropertyKind, Size, SizeError, Variant};
+use models::machine::{
+    Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, PropertyKind, Size, SizeError,
+    Variant, has_invariant,
+};
 use models::stateright::Checked;
 use reports::timeline::{Change, Event, Table, changes};
 
@@ -70,6 +73,11 @@ impl<M: Machine> Run<M> {
 }
 
 impl<M: Machine> Bound<M> {
+    fn has_invariant(&self) -> bool {
+        // A machine that cannot say how it starts has other worries, which are told elsewhere.
+        catch(|| has_invariant(&self.machine)).unwrap_or(false)
+    }
+
     fn place(&self, position: usize, step: M::Step) -> Place {
         let name = catch(|| M::KINDS[self.machine.kind(step)].name).unwrap_or("a step of unknown kind");
         Place { position, step: Some(format!("{name}: {step:?}")) }
@@ -115,9 +123,10 @@ impl<M: Machine> Bound<M> {
         Ok(panels.into_iter().map(|p| Table { title: p.title, lane: p.lane, rows: p.rows }).collect())
     }
 
-    /// Whether each predicate is true in this state, `no-deadlock` last.
+    /// Whether each predicate is true in this state, `inductive-invariant` (if there is one) and `no-deadlock` last.
     fn truths(&self, place: &Place, state: &M::State) -> Result<Vec<Truth>, WalkError> {
         let mut all: Vec<Truth> = M::PROPERTIES.iter().map(|p| truth(|| (p.holds)(&self.machine, state))).collect();
+        all.extend(self.has_invariant().then(|| truth(|| self.machine.keeps_invariant(state) == Some(true))));
         let stuck = self.is_stuck(place, state)?;
         all.push(truth(|| !stuck || self.machine.is_final(state)));
         Ok(all)
@@ -131,7 +140,9 @@ impl<M: Machine> Bound<M> {
 
     fn broken(&self, place: &Place, state: &M::State) -> Result<Vec<&'static str>, WalkError> {
         let truths = self.truths(place, state)?;
-        let claims = M::PROPERTIES.iter().map(|p| (p.name, p.kind)).chain([(NO_DEADLOCK, PropertyKind::Always)]);
+        let invariant = self.has_invariant().then_some(INDUCTIVE_INVARIANT);
+        let added = invariant.into_iter().chain([NO_DEADLOCK]).map(|name| (name, PropertyKind::Always));
+        let claims = M::PROPERTIES.iter().map(|p| (p.name, p.kind)).chain(added);
         let broken =
             claims.zip(truths).filter(|((_, kind), truth)| *kind == PropertyKind::Always && *truth != Truth::True);
         Ok(broken.map(|((name, _), _)| name).collect())
@@ -352,13 +363,10 @@ impl<M: Machine> Walkable for Bound<M> {
             says: p.says,
             stated_at: format!("{}:{}", p.stated_at.file(), p.stated_at.line()),
         });
-        let no_deadlock = PropertyWords {
-            name: NO_DEADLOCK,
-            witness: false,
-            says: NO_DEADLOCK_SAYS,
-            stated_at: "every machine".to_string(),
-        };
-        stated.chain([no_deadlock]).collect()
+        let added = |name, says, by: &str| PropertyWords { name, witness: false, says, stated_at: by.to_string() };
+        let invariant =
+            self.has_invariant().then(|| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, "the proofs"));
+        stated.chain(invariant).chain([added(NO_DEADLOCK, NO_DEADLOCK_SAYS, "every machine")]).collect()
     }
     fn kinds(&self) -> Vec<KindWords> {
         let kinds = M::KINDS.iter().enumerate().map(|(index, kind)| KindWords {

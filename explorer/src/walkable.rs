@@ -41,7 +41,7 @@ pub trait Walkable: Send + Sync + 'static {
     /// # Errors
     /// The model panicked.
     fn lanes(&self) -> Result<Vec<String>, WalkError>;
-    /// The properties, then `no-deadlock`, in words.
+    /// The properties, then `inductive-invariant` if there is one, then `no-deadlock`, in words.
     fn properties(&self) -> Vec<PropertyWords>;
     /// The kinds of step in words.
     fn kinds(&self) -> Vec<KindWords>;

@@ -630,6 +630,7 @@ impl<'ast> Visit<'ast> for Body<'_> {
             syn::Stmt::Macro(makro) => &makro.attrs,
             syn::Stmt::Expr(Expr::Block(block), _) => &block.attrs,
             syn::Stmt::Expr(Expr::Call(call), _) => &call.attrs,
+            syn::Stmt::Expr(Expr::Return(returned), _) => &returned.attrs,
             _ => &[],
         };
         let absent = |attribute: &Attribute| {

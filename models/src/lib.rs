@@ -3,6 +3,8 @@
 //! One file or folder a mechanism, each the only copy of its protocol. No engine, no input or output, no
 //! time, no randomness and, by default, no dependency, so that Kani and an older compiler can build it.
 
+#[cfg(test)]
+mod inductive;
 pub mod io_bitmap;
 pub mod iommu_flush;
 pub mod iova_bitmap;

@@ -46,6 +46,14 @@ pub trait Machine: Clone + Debug + Send + Sync + Sized + 'static {
     /// Whether a run may end here. A state without steps that is not final is a deadlock.
     fn is_final(&self, state: &Self::State) -> bool;
 
+    /// Whether `state` satisfies the inductive invariant that `proofs/` is about; `None` if this variant has
+    /// none, at whatever size. The engines check it as the property [`INDUCTIVE_INVARIANT`] on every state that they reach:
+    /// the proofs say that no step leaves it, the search that it does not contradict what really happens.
+    fn keeps_invariant(&self, state: &Self::State) -> Option<bool> {
+        let _ = state;
+        None
+    }
+
     /// The index of the step's kind in [`Machine::KINDS`].
     fn kind(&self, step: Self::Step) -> usize;
     /// Whether this variant, at this size, is meant to take steps of this kind. A kind that is meant to
@@ -120,6 +128,17 @@ impl Expect {
 
 /// The property that every machine has: a state without steps is one in which a run may end.
 pub const NO_DEADLOCK: &str = "no-deadlock";
+
+/// The property that a machine with an inductive invariant has beside its own; see [`Machine::keeps_invariant`].
+pub const INDUCTIVE_INVARIANT: &str = "inductive-invariant";
+/// What goes wrong if it breaks.
+pub const INDUCTIVE_INVARIANT_SAYS: &str =
+    "the proofs for any number of steps start from states among which those that really occur are missing";
+
+/// Whether a machine has an inductive invariant.
+pub fn has_invariant<M: Machine>(machine: &M) -> bool {
+    machine.initial_states().iter().all(|state| machine.keeps_invariant(state).is_some())
+}
 
 /// Whether a property is a claim or a witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +223,11 @@ pub const PARAMETERS_MAX: usize = 8;
 pub struct Size([u8; PARAMETERS_MAX]);
 
 impl Size {
+    /// The size with these values, in the order of [`Machine::PARAMETERS`]; those behind them are 0.
+    pub const fn of(values: [u8; PARAMETERS_MAX]) -> Self {
+        Self(values)
+    }
+
     /// The value of the parameter at `index` in [`Machine::PARAMETERS`].
     pub const fn get(self, index: usize) -> u8 {
         self.0[index]

@@ -5,7 +5,7 @@
 
 use stateright::{Expectation, Model, Property};
 
-use crate::machine::{Machine, PropertyKind};
+use crate::machine::{has_invariant, Machine, PropertyKind, INDUCTIVE_INVARIANT};
 
 /// A machine in the form that Stateright and the exact engine take.
 #[derive(Clone, Debug)]
@@ -41,6 +41,7 @@ impl<M: Machine> Model for Checked<M> {
     fn next_state(&self, state: &M::State, step: M::Step) -> Option<M::State> {
         self.0.step(state, step)
     }
+    /// The machine's own, then [`INDUCTIVE_INVARIANT`] if it has one.
     fn properties(&self) -> Vec<Property<Self>> {
         assert!(M::PROPERTIES.len() <= PROPERTIES_MAX, "{} has too many properties", M::MECHANISM);
         let adapted = M::PROPERTIES.iter().zip(conditions::<M>()).map(|(property, condition)| Property {
@@ -51,7 +52,12 @@ impl<M: Machine> Model for Checked<M> {
             name: property.name,
             condition,
         });
-        adapted.collect()
+        let invariant = has_invariant(&self.0).then_some(Property {
+            expectation: Expectation::Always,
+            name: INDUCTIVE_INVARIANT,
+            condition: |checked: &Self, state: &M::State| checked.0.keeps_invariant(state) == Some(true),
+        });
+        adapted.chain(invariant).collect()
     }
     fn format_step(&self, state: &M::State, step: M::Step) -> Option<String> {
         let after = self.0.step(state, step)?;

@@ -4,4 +4,14 @@
 //! they can be satisfied and that they notice mistakes, and proves nothing.
 
 #[cfg(any(kani, test))]
+mod io_bitmap;
+#[cfg(any(kani, test))]
+mod iommu_flush;
+#[cfg(any(kani, test))]
 mod iova_bitmap;
+#[cfg(any(kani, test))]
+mod ldt;
+#[cfg(any(kani, test))]
+mod pkeys;
+#[cfg(all(test, not(kani)))]
+mod samples;

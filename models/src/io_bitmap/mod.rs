@@ -80,7 +80,8 @@
 //! - Two ports tell a length of one byte from one of two. Three add nothing but time so far.
 //! - When all objects are in use an allocation fails, as it may at any time.
 
-mod properties;
+mod invariant;
+pub mod properties;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -760,6 +761,13 @@ pub struct Config {
     pub change: Change,
 }
 
+impl Config {
+    /// The form of 5.5 and later, with preemption off from X1 to X3 as in V2 of its patches.
+    pub const V2_SCOPE: Self = variants::V2_SCOPE;
+    /// The form of 5.5 and later, as it was merged.
+    pub const MAINLINE: Self = variants::MAINLINE;
+}
+
 /// The machine: one version at one size.
 #[derive(Clone, Copy, Debug)]
 pub struct IoBitmap {
@@ -819,6 +827,9 @@ impl Machine for IoBitmap {
         let all_gone = state.tasks == [Task::UNBORN; MAX_TASKS] && state.allocated == 0;
         let all_idle = state.cpus.iter().all(|c| c.current == IDLE && c.phase == Phase::Idle && !c.preempt_off);
         state.crashed() || all_gone && all_idle
+    }
+    fn keeps_invariant(&self, state: &State) -> Option<bool> {
+        self.has_invariant().then(|| self.invariant(state))
     }
 
     fn kind(&self, step: Step) -> usize {

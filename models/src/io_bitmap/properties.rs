@@ -20,7 +20,7 @@ pub(super) const PROPERTIES: &[Property<IoBitmap>] = &[
     Property::always(
         "no-use-after-free",
         "the kernel follows a null pointer, or takes freed memory for a bitmap of permissions",
-        |_: &IoBitmap, s: &State| !s.crashed(),
+        no_use_after_free,
     ),
     Property::always(
         "references-match",
@@ -159,16 +159,23 @@ fn in_user_mode(s: &State, holds: impl Fn(&Cpu, &Task) -> bool) -> bool {
     (0..MAX_CPUS).all(|cpu| s.current(cpu).is_none_or(|t| t.at != At::User || holds(&s.cpus[cpu], t)))
 }
 
-fn no_excess_permission(m: &IoBitmap, s: &State) -> bool {
+/// User code can touch no port that was not granted.
+pub fn no_excess_permission(m: &IoBitmap, s: &State) -> bool {
     in_user_mode(s, |c, t| touchable(m, c).minus(t.granted) == Ports::NONE)
 }
 
-fn no_missing_permission(m: &IoBitmap, s: &State) -> bool {
+/// User code can touch every port that was granted.
+pub fn no_missing_permission(m: &IoBitmap, s: &State) -> bool {
     in_user_mode(s, |c, t| t.granted.minus(touchable(m, c)) == Ports::NONE)
 }
 
+/// The machine has not stopped.
+pub fn no_use_after_free(_: &IoBitmap, s: &State) -> bool {
+    !s.crashed()
+}
+
 /// Recounts who holds what: the pointers of tasks, `iobm` before it is stored, and `iobm` of somebody who lets go.
-fn references_match(m: &IoBitmap, s: &State) -> bool {
+pub fn references_match(m: &IoBitmap, s: &State) -> bool {
     let mut holders = [0_u8; MAX_SLOTS];
     let mut last_holder_frees = [false; MAX_SLOTS];
     for t in &s.tasks {
@@ -206,7 +213,8 @@ fn settled(s: &State, pointer: Pointer) -> bool {
     pointer != Pointer::NULL && !s.tasks.iter().any(edits)
 }
 
-fn sequence_names_content(m: &IoBitmap, s: &State) -> bool {
+/// A CPU whose number matches that of a settled object holds the content of that object.
+pub fn sequence_names_content(m: &IoBitmap, s: &State) -> bool {
     s.cpus.iter().all(|c| {
         // Between U2 and U3 the copy is already new, and what it is remembered as still old.
         c.phase == Phase::Record
@@ -217,7 +225,8 @@ fn sequence_names_content(m: &IoBitmap, s: &State) -> bool {
     })
 }
 
-fn equal_numbers_equal_content(m: &IoBitmap, s: &State) -> bool {
+/// Settled objects with one number have one content.
+pub fn equal_numbers_equal_content(m: &IoBitmap, s: &State) -> bool {
     let numbered = |slot: usize| {
         let pointer = Pointer::to(slot);
         settled(s, pointer) && s.objects[slot].sequence != 0 && s.tasks.iter().any(|t| t.bitmap == pointer)
@@ -232,14 +241,16 @@ fn equal_numbers_equal_content(m: &IoBitmap, s: &State) -> bool {
     })
 }
 
-fn clean_tail(_: &IoBitmap, s: &State) -> bool {
+/// The copy in a TSS has no permission behind `prev_max`.
+pub fn clean_tail(_: &IoBitmap, s: &State) -> bool {
     s.cpus.iter().all(|c| {
         let between_copy_and_record = c.phase == Phase::Record || in_record(s, c);
         between_copy_and_record || c.copy.permitted().minus(Ports::in_first(c.copy.max())) == Ports::NONE
     })
 }
 
-fn max_is_exact(m: &IoBitmap, s: &State) -> bool {
+/// A settled object ends right behind its last permission.
+pub fn max_is_exact(m: &IoBitmap, s: &State) -> bool {
     s.tasks.iter().all(|t| {
         let Some(slot) = t.bitmap.slot().filter(|_| settled(s, t.bitmap)) else { return true };
         let b = s.objects[slot].bitmap;
@@ -248,7 +259,8 @@ fn max_is_exact(m: &IoBitmap, s: &State) -> bool {
     })
 }
 
-fn no_needless_copy(m: &IoBitmap, s: &State) -> bool {
+/// A CPU before U2 does not have the content yet.
+pub fn no_needless_copy(m: &IoBitmap, s: &State) -> bool {
     (0..MAX_CPUS).all(|cpu| {
         let c = &s.cpus[cpu];
         c.phase != Phase::Copy || s.current(cpu).is_none_or(|t| !copy_matches(m, s, c, t))
@@ -256,7 +268,7 @@ fn no_needless_copy(m: &IoBitmap, s: &State) -> bool {
 }
 
 /// Looks at each fork under way after F2: a child may have less than its parent only if it is a kernel thread.
-fn fork_hands_on_permissions(_: &IoBitmap, s: &State) -> bool {
+pub fn fork_hands_on_permissions(_: &IoBitmap, s: &State) -> bool {
     s.tasks.iter().filter(|t| t.at == At::FinishFork).all(|parent| {
         let child = &s.tasks[parent.work.value() as usize];
         let privileges =
@@ -268,7 +280,7 @@ fn fork_hands_on_permissions(_: &IoBitmap, s: &State) -> bool {
 }
 
 /// A task that may be switched out could hide behind the others for ever without being a deadlock.
-fn system_call_goes_on(m: &IoBitmap, s: &State) -> bool {
+pub fn system_call_goes_on(m: &IoBitmap, s: &State) -> bool {
     (0..MAX_CPUS).all(|cpu| {
         let Some(task) = s.current(cpu) else { return true };
         if !matches!(task.at, At::Allocate | At::Duplicate | At::GiveBitmap) || s.cpus[cpu].phase != Phase::Idle {
@@ -282,17 +294,20 @@ fn system_call_goes_on(m: &IoBitmap, s: &State) -> bool {
     })
 }
 
-fn flag_means_bitmap(_: &IoBitmap, s: &State) -> bool {
+/// Outside of system calls the flag says whether there is a bitmap.
+pub fn flag_means_bitmap(_: &IoBitmap, s: &State) -> bool {
     let outside = |t: &Task| matches!(t.at, At::User | At::Kernel | At::ToUser | At::Dead);
     s.tasks.iter().all(|t| !outside(t) || t.tif() == (t.bitmap != Pointer::NULL))
 }
 
-fn no_bitmap_without_permission(m: &IoBitmap, s: &State) -> bool {
+/// Since 5.5 a task in user mode has no bitmap without permissions.
+pub fn no_bitmap_without_permission(m: &IoBitmap, s: &State) -> bool {
     m.config.form == Form::AtSwitch
         || s.tasks.iter().all(|t| t.at != At::User || t.bitmap == Pointer::NULL || t.granted != Ports::NONE)
 }
 
-fn base_invalid_without_flag(_: &IoBitmap, s: &State) -> bool {
+/// Under a task without the flag the base is INVALID.
+pub fn base_invalid_without_flag(_: &IoBitmap, s: &State) -> bool {
     (0..MAX_CPUS).all(|cpu| {
         let without = match s.current(cpu) {
             None => true,
@@ -302,14 +317,16 @@ fn base_invalid_without_flag(_: &IoBitmap, s: &State) -> bool {
     })
 }
 
-fn preemption_on_outside(_: &IoBitmap, s: &State) -> bool {
+/// Outside of system calls preemption is on.
+pub fn preemption_on_outside(_: &IoBitmap, s: &State) -> bool {
     (0..MAX_CPUS).all(|cpu| {
         let outside = s.current(cpu).is_none_or(|t| matches!(t.at, At::User | At::Kernel | At::ToUser | At::Dead));
         !outside || !s.cpus[cpu].preempt_off
     })
 }
 
-fn task_on_one_cpu(_: &IoBitmap, s: &State) -> bool {
+/// A task runs on one CPU at most; in user mode on one.
+pub fn task_on_one_cpu(_: &IoBitmap, s: &State) -> bool {
     (0..).zip(&s.tasks).all(|(i, t)| {
         let on = s.cpus.iter().filter(|c| c.current == i).count();
         match t.at {
@@ -320,7 +337,8 @@ fn task_on_one_cpu(_: &IoBitmap, s: &State) -> bool {
     })
 }
 
-fn tss_of_this_cpu(_: &IoBitmap, s: &State) -> bool {
+/// `ioperm()` writes only into the TSS of the CPU that it runs on.
+pub fn tss_of_this_cpu(_: &IoBitmap, s: &State) -> bool {
     (0..)
         .zip(&s.tasks)
         .all(|(i, t)| !matches!(t.at, At::CopyToTss | At::Record | At::BaseValid) || s.cpus[t.work.tss()].current == i)

@@ -109,7 +109,9 @@ fn granted_after(task: &Task) -> Ports {
 }
 
 impl IoBitmap {
-    pub(super) fn initial_state(&self) -> State {
+    /// Where a run begins: one task in user mode, on CPU 0.
+    #[must_use]
+    pub fn initial_state(&self) -> State {
         let idle = Cpu {
             current: IDLE,
             phase: Phase::Idle,
@@ -978,7 +980,7 @@ fn rank(in_play: u16, number: u8) -> u8 {
 }
 
 /// Whether the task is in a call of `ioperm()` that may still take a number.
-fn in_ioperm(t: &Task) -> bool {
+pub(super) fn in_ioperm(t: &Task) -> bool {
     let copies = matches!(t.work.after(), After::Duplicated | After::DuplicateNext);
     let at = t.at as u8;
     (At::Allocate as u8 <= at && at <= At::Duplicate as u8)

@@ -44,9 +44,9 @@ const FIRST_STEP: Config = Config {
     ..MEMCPY_LAST
 };
 /// The form of 5.5 and later, with preemption off from X1 to X3 as in V2 of its patches.
-const V2_SCOPE: Config = Config { form: Form::AtExit, ..SEQUENCE_ONLY };
+pub(super) const V2_SCOPE: Config = Config { form: Form::AtExit, ..SEQUENCE_ONLY };
 /// The form of 5.5 and later.
-const MAINLINE: Config = Config { scope: Scope::TssOnly, ..V2_SCOPE };
+pub(super) const MAINLINE: Config = Config { scope: Scope::TssOnly, ..V2_SCOPE };
 
 /// Objects are not shared in the form of 2019; in that of 5.5 the situation needs three calls and three objects, which
 /// only `concurrent-duplicate` has.

@@ -60,7 +60,8 @@
 
 pub mod deferred;
 pub mod hardware;
-mod properties;
+mod invariant;
+pub mod properties;
 mod step;
 mod variants;
 mod view;
@@ -290,6 +291,11 @@ impl Flusher {
     /// Whether its caller holds a spinlock (A3).
     pub fn caller_is_atomic(&self) -> bool {
         self.at != IDLE && self.level == Level::Table
+    }
+
+    /// Whether another thread may run on its CPU before it goes on (A4).
+    pub fn is_preemptible(&self) -> bool {
+        self.asleep || self.rcu == 0 && !self.caller_is_atomic()
     }
 }
 
@@ -592,6 +598,34 @@ impl IommuFlush {
         }
     }
 
+    /// The state in which every run begins.
+    pub fn initial_state(&self) -> State {
+        State {
+            build: Build::NotYet,
+            hardware: Hardware::new(self.areas),
+            pointer: false,
+            users: Set::EMPTY,
+            text: self.config.text == Lifetime::Permanent,
+            data: self.config.data == Lifetime::Permanent,
+            mutex: NOBODY,
+            binds_left: if self.grants_kernel_pasids() { self.binds } else { 0 },
+            bound: Set::EMPTY,
+            buffers: [Buffer([Store::None; BUFFER]); THREADS_MAX],
+            flushers: [Flusher::IDLE; FLUSHERS_MAX],
+            binders: [Binder::IDLE; BINDERS_MAX],
+        }
+    }
+
+    /// The next act of a thread, if it has one.
+    pub fn next_act_of(&self, state: &State, thread: u8) -> Option<Act> {
+        let slot = thread as usize;
+        if slot < FLUSHERS_MAX {
+            self.next_act(&state.flushers[slot])
+        } else {
+            self.next_binding_act(&state.binders[slot - FLUSHERS_MAX])
+        }
+    }
+
     /// Whether a driver may have a kernel PASID at all (A9).
     pub const fn grants_kernel_pasids(&self) -> bool {
         self.config.declared
@@ -637,20 +671,7 @@ impl Machine for IommuFlush {
     }
 
     fn initial_states(&self) -> Vec<State> {
-        vec![State {
-            build: Build::NotYet,
-            hardware: Hardware::new(self.areas),
-            pointer: false,
-            users: Set::EMPTY,
-            text: self.config.text == Lifetime::Permanent,
-            data: self.config.data == Lifetime::Permanent,
-            mutex: NOBODY,
-            binds_left: if self.grants_kernel_pasids() { self.binds } else { 0 },
-            bound: Set::EMPTY,
-            buffers: [Buffer([Store::None; BUFFER]); THREADS_MAX],
-            flushers: [Flusher::IDLE; FLUSHERS_MAX],
-            binders: [Binder::IDLE; BINDERS_MAX],
-        }]
+        vec![self.initial_state()]
     }
 
     fn steps(&self, state: &State, out: &mut Vec<Step>) {
@@ -691,6 +712,10 @@ impl Machine for IommuFlush {
             && state.binds_left == 0
             && state.bound.is_empty();
         state.build == Build::Failed || step::stopped(state) || state.build == Build::Done && finished
+    }
+
+    fn keeps_invariant(&self, state: &State) -> Option<bool> {
+        self.has_invariant().then(|| self.invariant(state))
     }
 
     fn kind(&self, step: Step) -> usize {

@@ -15,92 +15,66 @@ pub(super) const PROPERTIES: &[Property<IommuFlush>] = &[
         "no-stale-iotlb",
         "A device reaches memory that the kernel has freed: an IOTLB or paging-structure entry leads there, or a \
          walk is inside it.",
-        |_, s| s.hardware.no_stale_iotlb(),
+        no_stale_iotlb,
     ),
     P::always(
         "no-device-use-of-reused-page",
         "A device can write to a page that belongs to somebody else by now, or an IOMMU takes what stands there for \
          a translation to any address.",
-        |_, s| s.hardware.no_device_use_of_reused_page(),
+        no_device_use_of_reused_page,
     ),
-    P::always("no-stale-cpu-tlb", "A CPU reaches memory that the kernel has freed.", |_, s| {
-        s.hardware.no_stale_cpu_tlb()
-    }),
+    P::always("no-stale-cpu-tlb", "A CPU reaches memory that the kernel has freed.", no_stale_cpu_tlb),
     P::always(
         "no-call-into-freed-text",
         "The kernel calls null, or runs a function whose module is unloaded, and crashes.",
-        |m, s| {
-            s.flushers
-                .iter()
-                .all(|f| !m.is_called(f) || f.fetched != Target::Null && (f.fetched != Target::Function || s.text))
-        },
+        no_call_into_freed_text,
     ),
     P::always(
         "no-use-of-freed-pasid-data",
         "The function reads the data of a kernel PASID that is freed already.",
-        |m, s| s.data || s.flushers.iter().all(|f| !m.uses_data(f)),
+        no_use_of_freed_pasid_data,
     ),
     P::always(
         "single-indirection",
         "What is called is not what was published, or it takes more than one load, or it is called twice or left out.",
-        |m, s| {
-            s.flushers.iter().all(|f| {
-                let once = f.at == IDLE || f.loads <= f.notifier + 1 && f.calls <= f.notifier + 1;
-                let left_out =
-                    f.at != IDLE && f.at != OOPS && f.at > m.places.ret && f.notifier + 1 < m.config.notifiers;
-                once && !left_out && (!m.is_called(f) || matches!(f.fetched, Target::Function | Target::OtherNotifier))
-            })
-        },
+        single_indirection,
     ),
     P::always(
         "no-sleep-in-atomic",
         "A CPU sleeps while it holds a spinlock or is inside an RCU section: others wait for it for ever.",
-        |_, s| s.flushers.iter().all(|f| !f.asleep || f.rcu == 0 && !f.caller_is_atomic()),
+        no_sleep_in_atomic,
     ),
     P::always(
         "rcu-sections-balanced",
         "An RCU section is left open, or left twice: no grace period ends, or one ends too early.",
-        |_, s| s.flushers.iter().all(|f| f.rcu <= u8::from(f.at != IDLE)),
+        rcu_sections_balanced,
     ),
     P::always(
         "mutex-held-by-its-user",
         "Two threads change the list of users at a time, or the mutex stays locked behind its user.",
         mutex_held_by_its_user,
     ),
-    P::always("it-builds", "The configuration does not compile.", |_, s| s.build != Build::Failed),
+    P::always("it-builds", "The configuration does not compile.", it_builds),
     P::always(
         "mapped-pages-are-alive",
         "The kernel's own page tables lead to a page that was freed, or are freed with an entry in them.",
-        |_, s| s.hardware.mapped_pages_are_alive(),
+        mapped_pages_are_alive,
     ),
-    P::always("frees-only-its-own", "A page is freed twice, or under its new owner.", |m, s| {
-        s.flushers.iter().all(|f| {
-            let own = match f.level {
-                Level::Data => Use::Data,
-                Level::Table => Use::Table,
-            };
-            m.next_act(f) != Some(Act::F6FreePage) || s.hardware.use_of(f.area, f.level) == own
-        })
-    }),
+    P::always("frees-only-its-own", "A page is freed twice, or under its new owner.", frees_only_its_own),
     P::always(
         "caches-match-page-tables",
         "Nobody is changing an area any more, and a CPU or an IOMMU still has an entry that the page tables have not.",
-        |m, s| (0..m.areas).all(|area| is_changing(s, area) || s.hardware.caches_match(area)),
+        caches_match_page_tables,
     ),
     P::always(
         "unbound-means-drained",
         "The driver has given up the kernel PASID and the IOMMU still walks or caches with it.",
-        |m, s| {
-            (0..m.iommus).all(|iommu| {
-                let busy = s.binders.iter().any(|b| b.at != IDLE && b.iommu == iommu);
-                busy || s.bound.has(iommu) || s.hardware.iommus[iommu as usize] == Iommu::QUIET
-            })
-        },
+        unbound_means_drained,
     ),
     P::always(
         "walkable-means-published",
         "A device may walk the page tables while those who change them cannot know of it.",
-        |m, s| (0..m.iommus).all(|iommu| !s.hardware.iommus[iommu as usize].can_walk() || is_known(m, s, iommu)),
+        walkable_means_published,
     ),
     P::always(
         "hook-follows-users",
@@ -110,7 +84,7 @@ pub(super) const PROPERTIES: &[Property<IommuFlush>] = &[
     P::always(
         "finished-means-clean",
         "Everybody is done, and a page, a request, a store or a lock is left behind.",
-        |m, s| !m.is_final(s) || s.build == Build::Failed || super::step::stopped(s) || is_clean(m, s),
+        finished_means_clean,
     ),
     P::sometimes(
         "flush-without-user-does-not-call",
@@ -174,9 +148,97 @@ pub(super) const PROPERTIES: &[Property<IommuFlush>] = &[
     }),
 ];
 
+/// `no-stale-iotlb`.
+pub fn no_stale_iotlb(_: &IommuFlush, s: &State) -> bool {
+    s.hardware.no_stale_iotlb()
+}
+
+/// `no-device-use-of-reused-page`.
+pub fn no_device_use_of_reused_page(_: &IommuFlush, s: &State) -> bool {
+    s.hardware.no_device_use_of_reused_page()
+}
+
+/// `no-stale-cpu-tlb`.
+pub fn no_stale_cpu_tlb(_: &IommuFlush, s: &State) -> bool {
+    s.hardware.no_stale_cpu_tlb()
+}
+
+/// `no-call-into-freed-text`.
+pub fn no_call_into_freed_text(m: &IommuFlush, s: &State) -> bool {
+    s.flushers.iter().all(|f| !m.is_called(f) || f.fetched != Target::Null && (f.fetched != Target::Function || s.text))
+}
+
+/// `no-use-of-freed-pasid-data`.
+pub fn no_use_of_freed_pasid_data(m: &IommuFlush, s: &State) -> bool {
+    s.data || s.flushers.iter().all(|f| !m.uses_data(f))
+}
+
+/// `single-indirection`.
+pub fn single_indirection(m: &IommuFlush, s: &State) -> bool {
+    s.flushers.iter().all(|f| {
+        let once = f.at == IDLE || f.loads <= f.notifier + 1 && f.calls <= f.notifier + 1;
+        let left_out = f.at != IDLE && f.at != OOPS && f.at > m.places.ret && f.notifier + 1 < m.config.notifiers;
+        once && !left_out && (!m.is_called(f) || matches!(f.fetched, Target::Function | Target::OtherNotifier))
+    })
+}
+
+/// `no-sleep-in-atomic`.
+pub fn no_sleep_in_atomic(_: &IommuFlush, s: &State) -> bool {
+    s.flushers.iter().all(|f| !f.asleep || f.rcu == 0 && !f.caller_is_atomic())
+}
+
+/// `rcu-sections-balanced`.
+pub fn rcu_sections_balanced(_: &IommuFlush, s: &State) -> bool {
+    s.flushers.iter().all(|f| f.rcu <= u8::from(f.at != IDLE))
+}
+
+/// `it-builds`.
+pub fn it_builds(_: &IommuFlush, s: &State) -> bool {
+    s.build != Build::Failed
+}
+
+/// `mapped-pages-are-alive`.
+pub fn mapped_pages_are_alive(_: &IommuFlush, s: &State) -> bool {
+    s.hardware.mapped_pages_are_alive()
+}
+
+/// `frees-only-its-own`.
+pub fn frees_only_its_own(m: &IommuFlush, s: &State) -> bool {
+    s.flushers.iter().all(|f| {
+        let own = match f.level {
+            Level::Data => Use::Data,
+            Level::Table => Use::Table,
+        };
+        m.next_act(f) != Some(Act::F6FreePage) || s.hardware.use_of(f.area, f.level) == own
+    })
+}
+
+/// `caches-match-page-tables`.
+pub fn caches_match_page_tables(m: &IommuFlush, s: &State) -> bool {
+    (0..m.areas).all(|area| is_changing(s, area) || s.hardware.caches_match(area))
+}
+
+/// `unbound-means-drained`.
+pub fn unbound_means_drained(m: &IommuFlush, s: &State) -> bool {
+    (0..m.iommus).all(|iommu| {
+        let busy = s.binders.iter().any(|b| b.at != IDLE && b.iommu == iommu);
+        busy || s.bound.has(iommu) || s.hardware.iommus[iommu as usize] == Iommu::QUIET
+    })
+}
+
+/// `walkable-means-published`.
+pub fn walkable_means_published(m: &IommuFlush, s: &State) -> bool {
+    (0..m.iommus).all(|iommu| !s.hardware.iommus[iommu as usize].can_walk() || is_known(m, s, iommu))
+}
+
+/// `finished-means-clean`.
+pub fn finished_means_clean(m: &IommuFlush, s: &State) -> bool {
+    !m.is_final(s) || s.build == Build::Failed || super::step::stopped(s) || is_clean(m, s)
+}
+
 impl IommuFlush {
     /// The next act of a flusher, if it has one.
-    fn next_act(&self, flusher: &Flusher) -> Option<Act> {
+    pub(super) fn next_act(&self, flusher: &Flusher) -> Option<Act> {
         self.flush(flusher.level).get(flusher.at as usize).copied()
     }
 
@@ -226,14 +288,16 @@ fn is_inside(acts: &[Act], at: u8) -> bool {
     }
 }
 
-fn mutex_held_by_its_user(machine: &IommuFlush, state: &State) -> bool {
+/// `mutex-held-by-its-user`.
+pub fn mutex_held_by_its_user(machine: &IommuFlush, state: &State) -> bool {
     let flushers = state.flushers.iter().map(|f| is_inside(machine.flush(f.level), f.at));
     let binders = state.binders.iter().map(|b| is_inside(machine.binding(b.unbinding), b.at));
     flushers.chain(binders).enumerate().all(|(thread, inside)| inside == (state.mutex == thread as u8))
         && (state.mutex == NOBODY || (state.mutex as usize) < FLUSHERS_MAX + state.binders.len())
 }
 
-fn hook_follows_users(machine: &IommuFlush, state: &State) -> bool {
+/// `hook-follows-users`.
+pub fn hook_follows_users(machine: &IommuFlush, state: &State) -> bool {
     if state.binders.iter().any(|b| b.at != IDLE) || !state.buffers.iter().all(|b| b.is_empty()) {
         return true;
     }

@@ -20,7 +20,7 @@ impl Buffer {
     }
 
     /// The buffer without its oldest store.
-    fn without_oldest(self) -> Self {
+    pub(super) fn without_oldest(self) -> Self {
         let mut rest = [Store::None; BUFFER];
         rest[..BUFFER - 1].copy_from_slice(&self.0[1..]);
         Self(rest)
@@ -164,10 +164,7 @@ fn may_run(machine: &IommuFlush, state: &State, thread: usize) -> bool {
         return true;
     }
     let drained = (0..THREADS_MAX).all(|other| other == thread || state.buffers[other].is_empty());
-    let preemptible = (0..FLUSHERS_MAX).all(|other| {
-        let flusher = &state.flushers[other];
-        other == thread || flusher.asleep || flusher.rcu == 0 && !flusher.caller_is_atomic()
-    });
+    let preemptible = (0..FLUSHERS_MAX).all(|other| other == thread || state.flushers[other].is_preemptible());
     drained && preemptible
 }
 
@@ -370,7 +367,7 @@ fn next_notifier(machine: &IommuFlush, me: &mut Flusher) -> u8 {
     }
 }
 
-fn scope(machine: &IommuFlush, level: Level) -> Scope {
+pub(super) fn scope(machine: &IommuFlush, level: Level) -> Scope {
     match (machine.config.hint, level) {
         (Hint::Always, _) | (Hint::ForData, Level::Data) => Scope::LeafOnly,
         (Hint::Never, _) | (Hint::ForData, Level::Table) => Scope::BothLevels,

@@ -30,25 +30,34 @@ const UNBIND: &[Act] = &[
     MutexUnlock,
 ];
 
-/// The intended code: RCU with a grace period, and a full barrier on both sides.
-const RCU: Config = Config {
-    kernel: Kernel::Smp,
-    smp_patched: true,
-    up_patched: true,
-    declared: true,
-    called: true,
-    missed: None,
-    flush: FLUSH,
-    bind: BIND,
-    unbind: UNBIND,
-    tested: Tested::Pointer,
-    notifiers: 1,
-    text: Lifetime::WhileBound,
-    data: Lifetime::WhileBound,
-    pasids: Pasids::SystemWide,
-    hint: Hint::Never,
-    doorbell: Doorbell::Direct,
-};
+/// The intended code; see [`Config::RCU`].
+const RCU: Config = Config::RCU;
+
+impl Config {
+    /// The intended code: RCU with a grace period, and a full barrier on both sides.
+    pub const RCU: Self = Self {
+        kernel: Kernel::Smp,
+        smp_patched: true,
+        up_patched: true,
+        declared: true,
+        called: true,
+        missed: None,
+        flush: FLUSH,
+        bind: BIND,
+        unbind: UNBIND,
+        tested: Tested::Pointer,
+        notifiers: 1,
+        text: Lifetime::WhileBound,
+        data: Lifetime::WhileBound,
+        pasids: Pasids::SystemWide,
+        hint: Hint::Never,
+        doorbell: Doorbell::Direct,
+    };
+    /// The last unbind does not wait for readers.
+    pub const NO_GRACE_PERIOD: Self = Self { unbind: UNBIND_WITHOUT_GRACE_PERIOD, ..Self::RCU };
+    /// A full barrier only in the flusher.
+    pub const FLUSHER_BARRIER: Self = Self { bind: BIND_WITHOUT_BARRIER, ..Self::RCU };
+}
 
 #[rustfmt::skip] // The flush as in RCU, with one act more.
 const FLUSH_THROUGH_TWO_POINTERS: &[Act] = &[
@@ -401,7 +410,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         "no-grace-period",
         "The last unbind clears the pointer and at once frees the data and unloads the text.",
         MAIL,
-        Config { unbind: UNBIND_WITHOUT_GRACE_PERIOD, ..RCU },
+        Config::NO_GRACE_PERIOD,
         Expect::broken(
             &["no-call-into-freed-text", "no-use-of-freed-pasid-data"],
             "A flusher that read the pointer before it was cleared calls it afterwards.",
@@ -480,7 +489,7 @@ pub(super) const VARIANTS: &[Variant<Config>] = &[
         "flusher-barrier",
         "A full barrier only in the flusher.",
         MAIL_BARRIERS,
-        Config { bind: BIND_WITHOUT_BARRIER, ..RCU },
+        Config::FLUSHER_BARRIER,
         Expect::broken(
             STALE_AND_UNPUBLISHED,
             "The device reads the entry before it is cleared, and the flusher reads null: the pointer is still in the \

@@ -77,6 +77,17 @@ pub struct State {
     pub flushes: u8,
 }
 
+impl Cpu {
+    /// One context is loaded, and known.
+    pub const INITIAL: Self = Self { loaded: 0, known: bit(0), stale: 0, invalidate_other: false };
+}
+
+impl State {
+    /// Where a run begins: nothing is stale.
+    pub const INITIAL: Self =
+        Self { cpus: [Cpu::INITIAL; MAX_CPUS], pc: Pc::Outside, on: Some(0), pending: CpuSet::NONE, flushes: 0 };
+}
+
 /// What is off while `clear_asid_other()` runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Off {
@@ -175,6 +186,11 @@ impl ClearAsid {
         }
     }
 
+    /// Whether [`ClearAsid::invariant`] is about this variant: what holds stays on its CPU.
+    pub fn has_invariant(&self) -> bool {
+        self.config.off != Off::Nothing && self.config == Config { off: self.config.off, ..MAINLINE }
+    }
+
     /// Implies the claims, is true at the beginning, and is kept by every step of the forms that hold (see the test).
     pub fn invariant(&self, s: &State) -> bool {
         let all = bit(self.asids) - 1;
@@ -261,18 +277,21 @@ fn used(m: &ClearAsid, s: &State, holds: impl Fn(u8, &Cpu) -> bool) -> bool {
     (0..m.cpus).all(|number| holds(number, &s.cpus[number as usize]))
 }
 
-fn no_stale_context_used(m: &ClearAsid, s: &State) -> bool {
+/// `no-stale-context-used`.
+pub fn no_stale_context_used(m: &ClearAsid, s: &State) -> bool {
     used(m, s, |number, cpu| s.pending.has(number) || cpu.stale & bit(cpu.loaded) == 0)
 }
 
-fn stale_context_is_flagged(m: &ClearAsid, s: &State) -> bool {
+/// `stale-context-is-flagged`.
+pub fn stale_context_is_flagged(m: &ClearAsid, s: &State) -> bool {
     used(m, s, |number, cpu| {
         let reusable = cpu.stale & cpu.known & !bit(cpu.loaded);
         s.pending.has(number) || reusable == 0 || cpu.invalidate_other
     })
 }
 
-fn loaded_context_is_known(m: &ClearAsid, s: &State) -> bool {
+/// `loaded-context-is-known`.
+pub fn loaded_context_is_known(m: &ClearAsid, s: &State) -> bool {
     used(m, s, |_, cpu| cpu.known & bit(cpu.loaded) != 0)
 }
 
@@ -442,8 +461,7 @@ impl Machine for ClearAsid {
     }
 
     fn initial_states(&self) -> Vec<State> {
-        let cpu = Cpu { loaded: 0, known: bit(0), stale: 0, invalidate_other: false };
-        vec![State { cpus: [cpu; MAX_CPUS], pc: Pc::Outside, on: Some(0), pending: CpuSet::NONE, flushes: 0 }]
+        vec![State::INITIAL]
     }
 
     fn steps(&self, _state: &State, out: &mut Vec<Step>) {
@@ -489,6 +507,10 @@ impl Machine for ClearAsid {
 
     fn is_final(&self, state: &State) -> bool {
         state.flushes == self.flushes && state.pending == CpuSet::NONE && state.pc == Pc::Outside
+    }
+
+    fn keeps_invariant(&self, state: &State) -> Option<bool> {
+        self.has_invariant().then(|| self.invariant(state))
     }
 
     fn kind(&self, step: Step) -> usize {
@@ -618,11 +640,13 @@ mod tests {
 
     #[test]
     fn the_invariant_is_kept_by_every_step_and_implies_the_claims() {
-        for off in [Off::Interrupts, Off::Preemption] {
+        for (off, satisfying) in [(Off::Interrupts, 13_524), (Off::Preemption, 13_524)] {
+            let mut states = 0;
             let machine = ClearAsid { config: Config { off, ..MAINLINE }, cpus: 2, asids: 2, flushes: 1 };
             assert!(machine.invariant(&machine.initial_states()[0]));
             let steps = machine.every_step();
             for before in every_state().into_iter().filter(|state| machine.invariant(state)) {
+                states += 1;
                 for property in PROPERTIES.iter().filter(|p| p.kind == crate::machine::PropertyKind::Always) {
                     assert!((property.holds)(&machine, &before), "{} in {before:?}", property.name);
                 }
@@ -630,6 +654,7 @@ mod tests {
                     assert!(machine.invariant(&after), "{before:?} to {after:?}");
                 }
             }
+            assert_eq!(states, satisfying, "states that satisfy the invariant, of {}", every_state().len());
         }
     }
 

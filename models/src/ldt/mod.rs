@@ -69,14 +69,16 @@
 
 pub mod clear_asid;
 pub mod fork;
+mod invariant;
 pub mod memory;
-mod properties;
+pub mod properties;
 mod step;
 mod symmetry;
 mod variants;
 mod view;
 
 use self::memory::{Image, LdtId, Memory, Mm, Page, Slot, Tables, Translations, MAX_SIZE};
+pub use self::variants::MAINLINE;
 use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// Most CPUs in a state.
@@ -210,6 +212,23 @@ pub struct Cpu {
     pub ldt: Option<LdtId>,
     /// The interrupt in whose handler the CPU is.
     pub answering: Option<Ipi>,
+}
+
+impl Cpu {
+    /// A CPU that has never run a thread of the process.
+    pub const FOREIGN: Self = Self {
+        task: Task::Foreign,
+        active: false,
+        page_table: false,
+        loaded: false,
+        lazy: false,
+        behind: 0,
+        ldtr: None,
+        tlb: Translations::NONE,
+        pc: CpuPc::Run,
+        ldt: None,
+        answering: None,
+    };
 }
 
 /// A flush of TLBs: what it is for.
@@ -597,6 +616,35 @@ pub struct Ldt {
 }
 
 impl Ldt {
+    /// Where every run begins: the first threads have a CPU each.
+    pub fn initial_state(&self) -> State {
+        let mut state = State {
+            cpus: [Cpu::FOREIGN; MAX_CPUS],
+            threads: [Thread { pc: Pc::Gone, ..Thread::USER }; MAX_THREADS],
+            memory: Memory::EMPTY,
+            mm: Mm::EMPTY,
+            mask: CpuSet::NONE,
+            usr_sem: None,
+            lock: None,
+            table_lock: None,
+            calls: 0,
+            failures: 0,
+            now: Image::NONE,
+            before: Image::NONE,
+        };
+        for id in ThreadId::ALL {
+            if (id as u8) < self.threads {
+                state.threads[id as usize] = Thread::USER;
+                if (id as u8) < self.cpus {
+                    state.mask = state.mask.or(CpuSet::one(id as u8));
+                    state.cpus[id as usize] =
+                        Cpu { task: Task::Thread(id), active: true, page_table: true, loaded: true, ..Cpu::FOREIGN };
+                }
+            }
+        }
+        state
+    }
+
     /// The pages of memory: enough for the old LDT and the new one.
     pub(crate) const fn pages(&self) -> u8 {
         if self.entries > memory::PER_PAGE {
@@ -716,44 +764,7 @@ impl Machine for Ldt {
     }
 
     fn initial_states(&self) -> Vec<State> {
-        const FOREIGN: Cpu = Cpu {
-            task: Task::Foreign,
-            active: false,
-            page_table: false,
-            loaded: false,
-            lazy: false,
-            behind: 0,
-            ldtr: None,
-            tlb: Translations::NONE,
-            pc: CpuPc::Run,
-            ldt: None,
-            answering: None,
-        };
-        let mut state = State {
-            cpus: [FOREIGN; MAX_CPUS],
-            threads: [Thread { pc: Pc::Gone, ..Thread::USER }; MAX_THREADS],
-            memory: Memory::EMPTY,
-            mm: Mm::EMPTY,
-            mask: CpuSet::NONE,
-            usr_sem: None,
-            lock: None,
-            table_lock: None,
-            calls: 0,
-            failures: 0,
-            now: Image::NONE,
-            before: Image::NONE,
-        };
-        for id in ThreadId::ALL {
-            if (id as u8) < self.threads {
-                state.threads[id as usize] = Thread::USER;
-                if (id as u8) < self.cpus {
-                    state.mask = state.mask.or(CpuSet::one(id as u8));
-                    state.cpus[id as usize] =
-                        Cpu { task: Task::Thread(id), active: true, page_table: true, loaded: true, ..FOREIGN };
-                }
-            }
-        }
-        vec![state]
+        vec![self.initial_state()]
     }
 
     fn steps(&self, state: &State, out: &mut Vec<Step>) {
@@ -817,6 +828,10 @@ impl Machine for Ldt {
 
     fn is_final(&self, state: &State) -> bool {
         state.is_gone()
+    }
+
+    fn keeps_invariant(&self, state: &State) -> Option<bool> {
+        self.has_invariant().then(|| self.invariant(state))
     }
 
     fn kind(&self, step: Step) -> usize {

@@ -47,19 +47,22 @@ fn seen_by(state: &State, cpu: &Cpu) -> Option<Image> {
     Some(image)
 }
 
-fn no_freed_ldt_access(_: &Ldt, state: &State) -> bool {
+/// `no-freed-ldt-access`.
+pub fn no_freed_ldt_access(_: &Ldt, state: &State) -> bool {
     let uses = |cpu: &Cpu| every_use(state, cpu, |page| page.is_none_or(|page| state.memory.owned(page)));
     state.cpus.iter().all(|cpu| !runs_user_code(cpu) || uses(cpu))
 }
 
-fn no_mapped_free_page(_: &Ldt, state: &State) -> bool {
+/// `no-mapped-free-page`.
+pub fn no_mapped_free_page(_: &Ldt, state: &State) -> bool {
     let owned = |page: Option<Page>| page.is_none_or(|page| state.memory.owned(page));
     let in_tables = every_entry(|slot, entry| owned(state.mm.walk(slot, entry)));
     let in_tlb = |cpu: &Cpu| every_entry(|slot, entry| owned(cpu.tlb.get(slot, entry)));
     in_tables && state.cpus.iter().all(|cpu| !runs_user_code(cpu) || in_tlb(cpu))
 }
 
-fn installed_ldt_alive(_: &Ldt, state: &State) -> bool {
+/// `installed-ldt-alive`.
+pub fn installed_ldt_alive(_: &Ldt, state: &State) -> bool {
     state.mm.ldt.is_none_or(|ldt| {
         // The last step of exit frees the pages first and the struct after them.
         let exiting = state.threads.iter().any(|thread| thread.pc == Pc::ExitFreeStruct);
@@ -70,13 +73,15 @@ fn installed_ldt_alive(_: &Ldt, state: &State) -> bool {
     })
 }
 
-fn no_dangling_pointer(_: &Ldt, state: &State) -> bool {
+/// `no-dangling-pointer`.
+pub fn no_dangling_pointer(_: &Ldt, state: &State) -> bool {
     let alive = |id: Option<LdtId>| id.is_none_or(|id| state.memory.ldt(id).alive);
     state.threads.iter().all(|thread| alive(thread.old) && alive(thread.new))
         && state.cpus.iter().all(|cpu| alive(cpu.ldt))
 }
 
-fn no_leak(_: &Ldt, state: &State) -> bool {
+/// `no-leak`.
+pub fn no_leak(_: &Ldt, state: &State) -> bool {
     let known =
         |id: LdtId| state.mm.ldt == Some(id) || state.threads.iter().any(|t| t.old == Some(id) || t.new == Some(id));
     let lost_struct = LdtId::ALL.into_iter().any(|id| state.memory.ldt(id).alive && !known(id));
@@ -84,7 +89,8 @@ fn no_leak(_: &Ldt, state: &State) -> bool {
     !lost_struct && !Page::ALL.into_iter().any(lost_page)
 }
 
-fn slot_in_use_untouched(_: &Ldt, state: &State) -> bool {
+/// `slot-in-use-untouched`.
+pub fn slot_in_use_untouched(_: &Ldt, state: &State) -> bool {
     let writes_to = |slot: Slot| {
         state.threads.iter().any(|thread| matches!(thread.pc, Pc::WriteEntry(_)) && thread.slot == Some(slot))
     };
@@ -92,18 +98,21 @@ fn slot_in_use_untouched(_: &Ldt, state: &State) -> bool {
     state.cpus.iter().all(|cpu| !at_rest(cpu) || cpu.ldtr.is_none_or(|ldtr| !writes_to(ldtr.slot)))
 }
 
-fn ldt_is_mapped(_: &Ldt, state: &State) -> bool {
+/// `ldt-is-mapped`.
+pub fn ldt_is_mapped(_: &Ldt, state: &State) -> bool {
     state.cpus.iter().all(|cpu| !runs_user_code(cpu) || every_use(state, cpu, |page| page.is_some()))
 }
 
-fn consistent_descriptor(_: &Ldt, state: &State) -> bool {
+/// `consistent-descriptor`.
+pub fn consistent_descriptor(_: &Ldt, state: &State) -> bool {
     state.cpus.iter().all(|cpu| {
         let seen = seen_by(state, cpu);
         !runs_user_code(cpu) || seen.is_none_or(|image| image == state.now || image == state.before)
     })
 }
 
-fn synchronous(_: &Ldt, state: &State) -> bool {
+/// `synchronous`.
+pub fn synchronous(_: &Ldt, state: &State) -> bool {
     // Descriptors are unique, so this thread's call is in effect, and it has not returned.
     let is_announcing =
         |thread: &Thread| thread.descriptor != 0 && state.now.descriptor(thread.entry) == thread.descriptor;
@@ -111,7 +120,8 @@ fn synchronous(_: &Ldt, state: &State) -> bool {
     state.threads.iter().any(is_announcing) || state.cpus.iter().all(|cpu| !runs_user_code(cpu) || sees_now(cpu))
 }
 
-fn ldt_is_what_was_asked_for(_: &Ldt, state: &State) -> bool {
+/// `ldt-is-what-was-asked-for`.
+pub fn ldt_is_what_was_asked_for(_: &Ldt, state: &State) -> bool {
     let gone = |pc: Pc| matches!(pc, Pc::ExitFreeStruct | Pc::Gone);
     // Between the edit and the interrupts the form before 2015 has already changed what it has not announced.
     if state.threads.iter().all(|thread| gone(thread.pc)) {
@@ -121,14 +131,16 @@ fn ldt_is_what_was_asked_for(_: &Ldt, state: &State) -> bool {
     installed.is_none_or(|image| image == state.now)
 }
 
-fn installed_slot_is_valid(_: &Ldt, state: &State) -> bool {
+/// `installed-slot-is-valid`.
+pub fn installed_slot_is_valid(_: &Ldt, state: &State) -> bool {
     state.mm.ldt.is_none_or(|ldt| {
         let ldt = state.memory.ldt(ldt);
         !ldt.alive || ldt.slot.is_some()
     })
 }
 
-fn mapping_starts_clean(_: &Ldt, state: &State) -> bool {
+/// `mapping-starts-clean`.
+pub fn mapping_starts_clean(_: &Ldt, state: &State) -> bool {
     // What do_sanity_check() warns of.
     let mm = &state.mm;
     let is_sane = if mm.ldt.is_some() { mm.upper && mm.visible } else { !mm.upper && !mm.visible };
@@ -136,7 +148,8 @@ fn mapping_starts_clean(_: &Ldt, state: &State) -> bool {
     is_sane || !state.threads.iter().any(starts)
 }
 
-fn slot_serves_its_ldt(_: &Ldt, state: &State) -> bool {
+/// `slot-serves-its-ldt`.
+pub fn slot_serves_its_ldt(_: &Ldt, state: &State) -> bool {
     // What the page table shows in the slot of the installed LDT is that LDT, as long as the process lives.
     let exiting = state.threads.iter().all(|thread| thread.pc.is_exiting());
     let Some(ldt) = state.mm.ldt.map(|id| state.memory.ldt(id)) else { return true };
@@ -144,7 +157,8 @@ fn slot_serves_its_ldt(_: &Ldt, state: &State) -> bool {
     exiting || !ldt.alive || (0..ldt.size).all(|entry| state.mm.walk(slot, entry) == ldt.pages[entry as usize])
 }
 
-fn foreign_ldtr_is_clear(_: &Ldt, state: &State) -> bool {
+/// `foreign-ldtr-is-clear`.
+pub fn foreign_ldtr_is_clear(_: &Ldt, state: &State) -> bool {
     state.cpus.iter().all(|cpu| cpu.pc != CpuPc::Run || cpu.page_table || cpu.ldtr.is_none())
 }
 
@@ -152,30 +166,36 @@ fn at_rest(state: &State, holds: impl Fn(u8, &Cpu) -> bool) -> bool {
     state.cpus.iter().enumerate().all(|(number, cpu)| cpu.pc != CpuPc::Run || holds(number as u8, cpu))
 }
 
-fn mask_follows_loaded_mm(_: &Ldt, state: &State) -> bool {
+/// `mask-follows-loaded-mm`.
+pub fn mask_follows_loaded_mm(_: &Ldt, state: &State) -> bool {
     at_rest(state, |number, cpu| cpu.page_table == cpu.loaded && cpu.page_table == state.mask.has(number))
 }
 
-fn lazy_flag_is_right(_: &Ldt, state: &State) -> bool {
+/// `lazy-flag-is-right`.
+pub fn lazy_flag_is_right(_: &Ldt, state: &State) -> bool {
     at_rest(state, |_, cpu| cpu.lazy == (cpu.page_table && cpu.task == Task::Borrower))
 }
 
-fn generation_is_right(_: &Ldt, state: &State) -> bool {
+/// `generation-is-right`.
+pub fn generation_is_right(_: &Ldt, state: &State) -> bool {
     let may_lag = |number: u8| {
         state.threads.iter().any(|thread| matches!(thread.pc, Pc::FlushSend(_)) || thread.flush.has(number))
     };
     at_rest(state, |number, cpu| !cpu.task.is_thread() || cpu.behind == 0 || may_lag(number))
 }
 
-fn thread_has_its_page_table(_: &Ldt, state: &State) -> bool {
+/// `thread-has-its-page-table`.
+pub fn thread_has_its_page_table(_: &Ldt, state: &State) -> bool {
     at_rest(state, |_, cpu| !cpu.task.is_thread() || cpu.page_table)
 }
 
-fn user_holds_reference(_: &Ldt, state: &State) -> bool {
+/// `user-holds-reference`.
+pub fn user_holds_reference(_: &Ldt, state: &State) -> bool {
     at_rest(state, |_, cpu| cpu.active == (cpu.task != Task::Foreign))
 }
 
-fn page_table_outlives_its_users(_: &Ldt, state: &State) -> bool {
+/// `page-table-outlives-its-users`.
+pub fn page_table_outlives_its_users(_: &Ldt, state: &State) -> bool {
     let any = |at: fn(Pc) -> bool| state.threads.iter().any(|thread| at(thread.pc));
     // A CPU that has the page table must have been told that tables were taken out of it.
     let taken_out = state.mm.tables == 0 && any(|pc| matches!(pc, Pc::ErrorFreePages | Pc::ErrorFreeStruct));
@@ -186,7 +206,8 @@ fn page_table_outlives_its_users(_: &Ldt, state: &State) -> bool {
     told && left && shown && !(state.is_gone() && state.cpus.iter().any(|cpu| cpu.page_table || cpu.active))
 }
 
-fn locks_are_released(_: &Ldt, state: &State) -> bool {
+/// `locks-are-released`.
+pub fn locks_are_released(_: &Ldt, state: &State) -> bool {
     let is = |holder: Option<ThreadId>, inside: fn(Pc) -> bool| holder.is_none_or(|id| inside(state.thread(id).pc));
     is(state.usr_sem, |pc| pc != Pc::User && !pc.is_exiting())
         && is(state.lock, |pc| !matches!(pc, Pc::User | Pc::ReadOld | Pc::Release) && !pc.is_exiting())

@@ -32,7 +32,7 @@ impl State {
 
 impl Task {
     /// Whether this is a thread of the process.
-    pub(super) const fn is_thread(self) -> bool {
+    pub const fn is_thread(self) -> bool {
         matches!(self, Self::Thread(_))
     }
 }

@@ -45,7 +45,7 @@ impl Order {
 }
 
 /// The form since 2018.
-pub(super) const MAINLINE: Config = Config {
+pub const MAINLINE: Config = Config {
     order: Order::UNMAP,
     tables: Tables::OneForAll,
     slot: SlotChoice::Other,

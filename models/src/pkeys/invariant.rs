@@ -7,12 +7,25 @@
 
 use super::ghost::key_asked;
 use super::{
-    mm_of, Hold, Key, KeySet, Mapping, Mm, MmapSem, Outcome, Pc, Pkeys, Pkru, Prot, Request, Rights, State, Thread,
-    CHILD, MAPPINGS_MAX, THREADS_MAX,
+    mm_of, Claim, Config, Hold, Key, KeySet, Mapping, Mm, MmapSem, Outcome, Pc, Pkeys, Pkru, Prot, Request, Rights,
+    State, Thread, CHILD, MAPPINGS_MAX, THREADS_MAX,
 };
 
 impl Pkeys {
-    /// The invariant; see the module.
+    /// Whether this version is one of those that the invariant is about.
+    #[must_use]
+    pub fn has_invariant(&self) -> bool {
+        let c = self.config;
+        let claim = match c.claim {
+            Claim::WasTrue => true,
+            Claim::WasGranted => matches!(c.readers, Some(Hold::Read | Hold::Write)),
+            Claim::SameAllocation => false,
+        };
+        let Config { readers, execute_only_calls, pkru_may_fail, .. } = c;
+        claim && c == Config { readers, execute_only_calls, pkru_may_fail, claim: c.claim, ..Config::POSTED }
+    }
+
+    /// The invariant; see the module. It can be asked of any version, and of any state with fields in their ranges.
     #[must_use]
     pub fn invariant(&self, s: &State) -> bool {
         let mut good = self.processes_fit(s);

@@ -67,7 +67,7 @@
 
 mod ghost;
 mod invariant;
-mod properties;
+pub mod properties;
 mod step;
 mod variants;
 mod view;
@@ -720,6 +720,13 @@ pub struct Config {
     pub claim: Claim,
 }
 
+impl Config {
+    /// The patch.
+    pub const POSTED: Self = variants::POSTED;
+    /// The code before it.
+    pub const LOCKED_READERS: Self = variants::LOCKED_READERS;
+}
+
 /// The mechanism at one size, in one variant.
 #[derive(Clone, Copy, Debug)]
 pub struct Pkeys {
@@ -789,6 +796,9 @@ impl Machine for Pkeys {
     }
     fn is_final(&self, state: &State) -> bool {
         state.threads.iter().all(|t| matches!(t.pc, Pc::Exited | Pc::Absent)) && state.mms == [Mm::GONE; 2]
+    }
+    fn keeps_invariant(&self, state: &State) -> Option<bool> {
+        self.has_invariant().then(|| self.invariant(state))
     }
     fn kind(&self, step: Step) -> usize {
         step::kind_of(step.action)

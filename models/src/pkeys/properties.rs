@@ -21,12 +21,12 @@ pub(super) const PROPERTIES: &[Property<Pkeys>] = &[
     Property::always(
         "no-double-allocation",
         "Two callers own the same key: what one of them protects, the other one opens.",
-        |_, s: &State| s.mms.iter().all(|mm| no_key_is(mm, Claims::TWICE)),
+        no_double_allocation,
     ),
     Property::always(
         "no-double-free",
         "A key is freed that was free, and the second caller was told that it had it.",
-        |_, s: &State| s.mms.iter().all(|mm| no_key_is(mm, Claims::BELOW_ZERO)),
+        no_double_free,
     ),
     Property::always(
         "answer-was-true",
@@ -56,7 +56,7 @@ pub(super) const PROPERTIES: &[Property<Pkeys>] = &[
     Property::always(
         "no-aliasing",
         "A key is handed out while memory of its former owner has it: rights to one are rights to the other.",
-        |m: &Pkeys, s: &State| s.mms.iter().all(|mm| m.mappings_of(mm).all(|mapping| !aliased(mm, mapping))),
+        no_aliasing,
     ),
     Property::always(
         "execute-only-hidden",
@@ -66,7 +66,7 @@ pub(super) const PROPERTIES: &[Property<Pkeys>] = &[
     Property::always(
         "execute-only-key-allocated",
         "The key of execute-only memory is free: the next pkey_alloc() hands it out, and the memory opens.",
-        |_, s: &State| (0..2).all(|mm| writers(s, mm) > 0 || has_its_execute_only_key(&s.mms[mm])),
+        execute_only_key_allocated,
     ),
     Property::always("execute-only-denied", "A thread makes memory execute-only and can read it.", execute_only_denied),
     Property::always(
@@ -87,14 +87,12 @@ pub(super) const PROPERTIES: &[Property<Pkeys>] = &[
     Property::always(
         "same-allocation",
         "The answer 'allocated' is about an allocation that is over, against what is claimed.",
-        |m: &Pkeys, s: &State| {
-            m.config.claim != Claim::SameAllocation || answered(s).all(|(_, t)| !t.ghost.answer_outdated)
-        },
+        same_allocation,
     ),
     Property::always(
         "answered-key-was-granted",
         "The answer 'allocated' is about a key that no caller has had, against what is claimed.",
-        |m: &Pkeys, s: &State| m.config.claim != Claim::WasGranted || answered(s).all(|(_, t)| t.ghost.was_granted),
+        answered_key_was_granted,
     ),
     Property::sometimes(
         "answered-then-freed",
@@ -211,20 +209,52 @@ fn writers(s: &State, mm: usize) -> usize {
     (0..THREADS_MAX).filter(|&slot| mm_of(slot) == mm && writes(&s.threads[slot])).count()
 }
 
+/// No key has two owners.
+pub fn no_double_allocation(_: &Pkeys, s: &State) -> bool {
+    s.mms.iter().all(|mm| no_key_is(mm, Claims::TWICE))
+}
+
+/// No key was freed that was free.
+pub fn no_double_free(_: &Pkeys, s: &State) -> bool {
+    s.mms.iter().all(|mm| no_key_is(mm, Claims::BELOW_ZERO))
+}
+
+/// No mapping has a key that was handed out again since.
+pub fn no_aliasing(m: &Pkeys, s: &State) -> bool {
+    s.mms.iter().all(|mm| m.mappings_of(mm).all(|mapping| !aliased(mm, mapping)))
+}
+
+/// The execute-only key is allocated whenever nobody is changing the map.
+pub fn execute_only_key_allocated(_: &Pkeys, s: &State) -> bool {
+    (0..2).all(|mm| writers(s, mm) > 0 || has_its_execute_only_key(&s.mms[mm]))
+}
+
+/// Where that is claimed, the allocation that a reader saw still lasts.
+pub fn same_allocation(m: &Pkeys, s: &State) -> bool {
+    m.config.claim != Claim::SameAllocation || answered(s).all(|(_, t)| !t.ghost.answer_outdated)
+}
+
+/// Where that is claimed, the key of an answer has belonged to a caller.
+pub fn answered_key_was_granted(m: &Pkeys, s: &State) -> bool {
+    m.config.claim != Claim::WasGranted || answered(s).all(|(_, t)| t.ghost.was_granted)
+}
+
 /// Every map that a thread has loaded is one that the map was at an instant of the load.
-fn no_torn_map(_: &Pkeys, s: &State) -> bool {
+pub fn no_torn_map(_: &Pkeys, s: &State) -> bool {
     s.threads.iter().all(|t| {
         let complete = t.ghost.map_was != 0 && t.pc != Pc::CheckMapHigh;
         !complete || t.ghost.map_was & 1 << (t.loaded.0 & 0b1111) != 0
     })
 }
 
-fn no_lost_update(_: &Pkeys, s: &State) -> bool {
+/// Whenever nobody is changing it, the map is what the calls have claimed.
+pub fn no_lost_update(_: &Pkeys, s: &State) -> bool {
     let child_runs = s.threads[CHILD].pc != Pc::Absent;
     (0..2).all(|mm| (mm == 1 && !child_runs) || writers(s, mm) > 0 || s.mms[mm].map == s.mms[mm].claims.keys())
 }
 
-fn answer_was_true(_: &Pkeys, s: &State) -> bool {
+/// An answer was right at some instant of the call.
+pub fn answer_was_true(_: &Pkeys, s: &State) -> bool {
     finished(s).all(|(_, t)| match t.outcome {
         Outcome::BadKey | Outcome::NoSpace => t.ghost.could_fail,
         Outcome::Done | Outcome::GotKey(_) | Outcome::GotRights(_) => t.ghost.could_succeed,
@@ -233,7 +263,7 @@ fn answer_was_true(_: &Pkeys, s: &State) -> bool {
 }
 
 /// The bits that the call's stores have turned, all in all, are those of its result.
-fn calls_change_only_their_key(m: &Pkeys, s: &State) -> bool {
+pub fn calls_change_only_their_key(m: &Pkeys, s: &State) -> bool {
     finished(s).all(|(slot, t)| {
         let turned = t.ghost.turned;
         match (t.request, t.outcome) {
@@ -249,7 +279,7 @@ fn calls_change_only_their_key(m: &Pkeys, s: &State) -> bool {
 }
 
 /// A call changes PKRU as its result says, and between calls nobody does.
-fn rights_as_asked(_: &Pkeys, s: &State) -> bool {
+pub fn rights_as_asked(_: &Pkeys, s: &State) -> bool {
     let known = s.threads.iter().all(|t| t.pc != Pc::User || t.pkru == t.ghost.pkru_known);
     known
         && finished(s).all(|(slot, t)| {
@@ -269,7 +299,7 @@ fn rights_as_asked(_: &Pkeys, s: &State) -> bool {
 }
 
 /// Before the mapping is written, the key is the one that the call should give it; afterwards, it has it.
-fn mapping_as_asked(m: &Pkeys, s: &State) -> bool {
+pub fn mapping_as_asked(m: &Pkeys, s: &State) -> bool {
     s.threads.iter().enumerate().all(|(slot, t)| {
         let Request::Mprotect { mapping, prot, key } = t.request else { return true };
         let mm = &s.mms[mm_of(slot)];
@@ -302,7 +332,8 @@ fn has_key_if_possible(m: &Pkeys, mm: &Mm, mapping: &Mapping) -> bool {
     }
 }
 
-fn mapped_keys_allocated(m: &Pkeys, s: &State) -> bool {
+/// No mapping is left with a key that is free.
+pub fn mapped_keys_allocated(m: &Pkeys, s: &State) -> bool {
     let child_runs = s.threads[CHILD].pc != Pc::Absent;
     (0..2).all(|index| {
         let mm = &s.mms[index];
@@ -321,7 +352,8 @@ fn is_execute_only(mm: &Mm, mapping: &Mapping) -> bool {
     mm.execute_only != Key::NONE && mapping.key == mm.execute_only && mapping.prot == Prot::ExecOnly
 }
 
-fn execute_only_hidden(m: &Pkeys, s: &State) -> bool {
+/// The execute-only key stays on execute-only memory, and the API does not use it.
+pub fn execute_only_hidden(m: &Pkeys, s: &State) -> bool {
     let off_other_memory = s.mms.iter().all(|mm| {
         m.mappings_of(mm).all(|mapping| {
             mm.execute_only == Key::NONE || mapping.key != mm.execute_only || mapping.prot == Prot::ExecOnly
@@ -340,7 +372,7 @@ fn has_its_execute_only_key(mm: &Mm) -> bool {
 
 /// While the maker still holds the lock: it has made the mapping execute-only, and its PKRU denies access, if it
 /// could be set at all.
-fn execute_only_denied(_: &Pkeys, s: &State) -> bool {
+pub fn execute_only_denied(_: &Pkeys, s: &State) -> bool {
     s.threads.iter().enumerate().all(|(slot, t)| {
         let Request::Mprotect { mapping, key: Key::NONE, .. } = t.request else { return true };
         let mm = &s.mms[mm_of(slot)];
@@ -351,7 +383,7 @@ fn execute_only_denied(_: &Pkeys, s: &State) -> bool {
 
 /// With the parent's lock still held, everything has been copied. Where writers do not take that lock the parent's map
 /// may have changed since; then it is what it was when it was copied.
-fn fork_copies(m: &Pkeys, s: &State) -> bool {
+pub fn fork_copies(m: &Pkeys, s: &State) -> bool {
     let [parent, child] = &s.mms;
     let copied = s.threads.iter().any(|t| t.request == Request::Fork && t.pc == Pc::Unlock);
     !copied
@@ -362,7 +394,7 @@ fn fork_copies(m: &Pkeys, s: &State) -> bool {
 }
 
 /// Every shift by a key that a thread is about to make or has made: the bit test, the change of the map, PKRU.
-fn key_in_range(m: &Pkeys, s: &State) -> bool {
+pub fn key_in_range(m: &Pkeys, s: &State) -> bool {
     s.threads.iter().all(|t| match t.pc {
         Pc::CheckMap | Pc::CheckMapHigh | Pc::UsePkru => key_asked(t.request).is_some_and(|key| key.exists(m.keys)),
         Pc::Reload | Pc::Store | Pc::StoreSecond | Pc::SetPkru | Pc::DenyPkru | Pc::SetMapping => t.key.exists(m.keys),
@@ -371,7 +403,8 @@ fn key_in_range(m: &Pkeys, s: &State) -> bool {
     })
 }
 
-fn lock_held_where_needed(m: &Pkeys, s: &State) -> bool {
+/// A thread holds `mmap_sem` where its code needs it, and not elsewhere.
+pub fn lock_held_where_needed(m: &Pkeys, s: &State) -> bool {
     (0..THREADS_MAX).all(|slot| {
         let thread = &s.threads[slot];
         let sem = s.mms[mm_of(slot)].mmap_sem;

@@ -174,7 +174,8 @@ pub(super) fn next_action(thread: &Thread) -> Option<Action> {
 
 impl Pkeys {
     /// A process after `execve()`: one address space, all threads in user code.
-    pub(super) fn initial_state(&self) -> State {
+    #[must_use]
+    pub fn initial_state(&self) -> State {
         let mut threads = [Thread::ABSENT; THREADS_MAX];
         for thread in &mut threads[..self.threads as usize] {
             *thread = Thread::user(self.calls, Pkru::initial(self.keys));

@@ -4,7 +4,7 @@ use super::*;
 use crate::machine::Expect;
 
 /// The form that holds.
-const POSTED: Config = Config {
+pub(super) const POSTED: Config = Config {
     writers: Hold::Write,
     readers: Some(Hold::No),
     update: Update::WriteOnce,
@@ -29,7 +29,7 @@ const POSTED: Config = Config {
 };
 
 /// The code before the patch.
-const LOCKED_READERS: Config = Config { readers: Some(Hold::Write), ..POSTED };
+pub(super) const LOCKED_READERS: Config = Config { readers: Some(Hold::Write), ..POSTED };
 
 /// Writers without `mmap_sem` that change the map by compare-exchange.
 const COMPARE_EXCHANGE: Config = Config { writers: Hold::No, update: Update::CompareExchange, ..POSTED };

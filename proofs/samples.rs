@@ -1,0 +1,182 @@
+//! States for the inductive proofs to run on, where there is no Kani.
+//!
+//! Hardly any state that is put together at random satisfies an invariant. So these are grown: from states that random
+//! walks reach, by mixing two of them, or one with random values, field by field, and keeping what satisfies the
+//! invariant and was not known. What is kept is mixed again, and stepped on from. So most of them are states that the
+//! walks did not reach, and many are such that no run reaches.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use models::machine::{Machine, PropertyKind};
+
+/// SplitMix64 with a fixed seed: every run is the same.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        (self.next() >> 11) as usize % end
+    }
+}
+
+/// How states of a machine are made.
+pub(crate) struct Source<'a, M: Machine> {
+    /// The machine.
+    pub(crate) machine: &'a M,
+    /// What its states must satisfy.
+    pub(crate) invariant: fn(&M, &M::State) -> bool,
+    /// A state with any values, each chosen below a bound.
+    pub(crate) any: fn(&M, &mut dyn FnMut(u8) -> u8) -> M::State,
+    /// The first state with those fields of the second for which the choice falls so.
+    pub(crate) mix: fn(&M::State, &M::State, &mut dyn FnMut() -> bool) -> M::State,
+    /// The state with a fixed value for what the invariant says nothing about, so that it is counted once.
+    pub(crate) plain: fn(&M::State) -> M::State,
+}
+
+/// States that satisfy an invariant.
+pub(crate) struct Samples<S> {
+    /// All of them, those that the walks reached first.
+    pub(crate) states: Vec<S>,
+    /// How many the walks reached.
+    pub(crate) reached: usize,
+}
+
+impl<S: Copy + Eq + Hash> Samples<S> {
+    /// Grows up to `most` states, a third of them reached by walks.
+    pub(crate) fn grow<M: Machine<State = S>>(source: &Source<'_, M>, most: usize) -> Self {
+        let m = source.machine;
+        let mut random = Random::new(7);
+        let mut known = HashSet::new();
+        let mut states = Vec::new();
+        let mut keep = |states: &mut Vec<S>, state: S| {
+            let new = (source.invariant)(m, &state) && known.insert(state);
+            if new {
+                states.push(state);
+            }
+        };
+        let mut proposed = Vec::new();
+        for _ in 0..most / 100 {
+            let initial = m.initial_states();
+            let mut state = (source.plain)(&initial[random.below(initial.len())]);
+            for _ in 0..400 {
+                keep(&mut states, state);
+                let Some(next) = random_step(m, &state, &mut proposed, &mut random) else { break };
+                state = (source.plain)(&next);
+            }
+            if states.len() >= most / 3 {
+                break;
+            }
+        }
+        let reached = states.len();
+        for _ in 0..40 * most {
+            if states.len() >= most || states.is_empty() {
+                break;
+            }
+            let base = states[random.below(states.len())];
+            let (other, one_in) = match random.below(3) {
+                0 => ((source.any)(m, &mut |end| random.below(usize::from(end)) as u8), 30),
+                1 => (states[random.below(states.len())], 4),
+                _ => (states[random.below(states.len())], 15),
+            };
+            let state = (source.plain)(&(source.mix)(&base, &other, &mut || random.below(one_in) == 0));
+            let before = states.len();
+            keep(&mut states, state);
+            if states.len() > before && random.below(2) == 0 {
+                if let Some(next) = random_step(m, &state, &mut proposed, &mut random) {
+                    keep(&mut states, (source.plain)(&next));
+                }
+            }
+        }
+        Self { states, reached }
+    }
+}
+
+fn random_step<M: Machine>(
+    m: &M,
+    state: &M::State,
+    proposed: &mut Vec<M::Step>,
+    random: &mut Random,
+) -> Option<M::State> {
+    proposed.clear();
+    m.steps(state, proposed);
+    while !proposed.is_empty() {
+        let step = proposed.swap_remove(random.below(proposed.len()));
+        if let Some(next) = m.step(state, step) {
+            return Some(next);
+        }
+    }
+    None
+}
+
+/// Takes every step in every sample, and prints how many there were.
+///
+/// # Panics
+/// A step leaves the invariant, or there are too few states to say anything.
+pub(crate) fn steps_keep_the_invariant<M: Machine>(name: &str, source: &Source<'_, M>, samples: &Samples<M::State>) {
+    let m = source.machine;
+    let every = m.every_step();
+    let mut of_kind = vec![0_usize; M::KINDS.len()];
+    for state in &samples.states {
+        for step in &every {
+            let Some(after) = m.step(state, *step) else { continue };
+            of_kind[m.kind(*step)] += 1;
+            assert!((source.invariant)(m, &after), "{name}: inductive-invariant: {state:#?}\n{step:?}\n{after:#?}");
+        }
+    }
+    let (states, reached) = (samples.states.len(), samples.reached);
+    let steps: usize = of_kind.iter().sum();
+    println!(
+        "{name}: {states} states satisfy the invariant, {reached} of them reached by walks; {steps} steps keep it"
+    );
+    assert!(reached >= 10_000 && states - reached >= 10_000, "{name}: too few states");
+    for (kind, taken) in of_kind.iter().enumerate() {
+        let expected = m.kind_is_used(kind);
+        assert!(!expected || *taken >= 20, "{name}: {} was taken {taken} times", M::KINDS[kind].name);
+    }
+}
+
+/// Asks every claim of the machine about every sample.
+///
+/// # Panics
+/// One does not follow from the invariant.
+pub(crate) fn implies_every_claim<M: Machine>(name: &str, source: &Source<'_, M>, samples: &Samples<M::State>) {
+    for claim in M::PROPERTIES.iter().filter(|p| p.kind == PropertyKind::Always) {
+        let broken = samples.states.iter().find(|state| !(claim.holds)(source.machine, state));
+        assert!(broken.is_none(), "{name}: {} does not follow: {broken:#?}", claim.name);
+    }
+}
+
+/// A sample, or a mixture of two, or of one with a state of any values, which may satisfy the invariant or not.
+pub(crate) fn near<S: Copy>(
+    samples: &Samples<S>,
+    mix: fn(&S, &S, &mut dyn FnMut() -> bool) -> S,
+    any: impl FnOnce() -> S,
+) -> S {
+    let draw = |end: usize| kani::any::<u32>() as usize % end;
+    let base = samples.states[draw(samples.states.len())];
+    let other = match draw(6) {
+        0 => any(),
+        1 => samples.states[draw(samples.states.len())],
+        _ => return base,
+    };
+    mix(&base, &other, &mut || draw(20) == 0)
+}
+
+/// One of the wanted steps that are possible in a state, drawn; the draw is abandoned if there is none.
+pub(crate) fn possible_step<M: Machine>(m: &M, before: &M::State, wanted: impl Fn(&M::Step) -> bool) -> M::Step {
+    let mut steps = Vec::new();
+    m.steps(before, &mut steps);
+    steps.retain(|step| wanted(step) && m.step(before, *step).is_some());
+    kani::assume(!steps.is_empty());
+    steps[kani::any::<u32>() as usize % steps.len()]
+}
