@@ -106,6 +106,8 @@ tests! {
         switch_back_while_flushed "switch-back-while-flushed",
         switch_back_flush_unordered "switch-back-flush-unordered",
         switch_back_switch_unordered "switch-back-switch-unordered",
+        switch_back_and_walk "switch-back-and-walk",
+        switch_back_and_walk_unordered "switch-back-and-walk-unordered",
         two_calls "two-calls",
         two_calls_without_lock "two-calls-without-lock",
         fork_copy_locked "fork-copy-locked",

@@ -85,6 +85,8 @@ pub struct Config {
     pub irqs_off: bool,
     /// Whether fork copies under `context.lock`.
     pub fork_locks: bool,
+    /// Whether a full barrier stands between clearing a page-table entry and raising `tlb_gen`.
+    pub raise_barrier: bool,
     /// Whether a full barrier stands between raising `tlb_gen` and reading the mask of CPUs to flush.
     pub flush_barrier: bool,
     /// Whether a page-table entry is stored after what is in the page.
@@ -101,6 +103,7 @@ impl Config {
         usr_sem: true,
         irqs_off: true,
         fork_locks: true,
+        raise_barrier: true,
         flush_barrier: true,
         entry_release: true,
     };
@@ -567,9 +570,12 @@ impl Mm {
     }
 
     fn flush(&self, actor: u8, slot: u8) {
+        if self.config.raise_barrier {
+            // inc_mm_tlb_gen(): an atomic that returns a value is a full barrier before it and behind it.
+            smp_mb();
+        }
         self.do_step(actor, "FlushRaiseGeneration", || self.tlb_gen.inc_return_relaxed());
         if self.config.flush_barrier {
-            // inc_mm_tlb_gen(): an atomic that returns a value.
             smp_mb();
         }
         let mask = self.do_step(actor, "FlushSendIpi", || self.mm_cpumask.read_once());

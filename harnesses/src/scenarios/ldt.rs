@@ -90,13 +90,18 @@ fn swap_while_speculating(config: Config, slot: u8, bounds: Bounds) -> LoomRun {
 }
 
 /// CPU 1 has translations from an earlier turn and switches back while CPU 0 replaces the LDT and flushes.
-fn swap_while_switching_back(config: Config, bounds: Bounds) -> LoomRun {
+fn swap_while_switching_back(config: Config, walks: bool, bounds: Bounds) -> LoomRun {
     explore(bounds, move || {
         let mm = Arc::new(Mm::new(config, &[true, true], Recorder::off()));
         mm.write_ldt(0, 1);
         mm.walk(1, 0);
         mm.switch_out(1);
-        let other = beside!(mm, mm.switch_in(1));
+        let other = beside!(mm, {
+            mm.switch_in(1);
+            if walks {
+                mm.walk(1, 0);
+            }
+        });
         mm.write_ldt(0, 2);
         other.join().unwrap();
         let [first, second] = mm.cpu(1).tlb.map(shown);
@@ -394,7 +399,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "Can a CPU miss both the new generation of the TLB and the interrupt?",
         Expected::Holds,
         &["TLB has none and none"],
-        |bounds| swap_while_switching_back(MAINLINE, bounds),
+        |bounds| swap_while_switching_back(MAINLINE, false, bounds),
     ),
     scenario(
         "switch-back-flush-unordered",
@@ -402,7 +407,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "Does raising tlb_gen have to be a full barrier?",
         Expected::Broken(NO_MAPPED_FREE_PAGE),
         &["TLB has 0 and none", "TLB has none and none"],
-        |bounds| swap_while_switching_back(Config { flush_barrier: false, ..MAINLINE }, bounds),
+        |bounds| swap_while_switching_back(Config { flush_barrier: false, ..MAINLINE }, false, bounds),
     ),
     scenario(
         "switch-back-switch-unordered",
@@ -410,7 +415,23 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "Does the other side need its barrier too?",
         Expected::Broken(NO_RACE_ON_LDT),
         &[],
-        |bounds| swap_while_switching_back(barriers(Barriers::Install), bounds),
+        |bounds| swap_while_switching_back(barriers(Barriers::Install), false, bounds),
+    ),
+    scenario(
+        "switch-back-and-walk",
+        "mainline: the CPU that switches back walks for the old slot at once",
+        "Does a CPU that reads the new generation of the TLB find the entry cleared?",
+        Expected::Holds,
+        &["TLB has none and none"],
+        |bounds| swap_while_switching_back(MAINLINE, true, bounds),
+    ),
+    scenario(
+        "switch-back-and-walk-unordered",
+        "the same without a barrier between clearing the entry and raising tlb_gen",
+        "Does raising tlb_gen have to be a full barrier towards what is before it, too?",
+        Expected::Broken(NO_MAPPED_FREE_PAGE),
+        &["TLB has 0 and none", "TLB has none and none"],
+        |bounds| swap_while_switching_back(Config { raise_barrier: false, ..MAINLINE }, true, bounds),
     ),
     scenario(
         "two-calls",
