@@ -42,7 +42,7 @@ use failure::{Failure, Status};
 /// Runs the program with these arguments, the first of which is its name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = parse(arguments).and_then(|parsed| match parsed {
-        Parsed::Command(cli) => dispatch(cli),
+        Parsed::Command(cli) => dispatch(*cli),
         Parsed::Printed => Ok(Status::AsExpected),
     });
     match result {
@@ -57,14 +57,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 enum Parsed {
-    Command(Cli),
+    Command(Box<Cli>),
     /// Help or the version, which has been printed.
     Printed,
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure> {
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => Ok(Parsed::Command(cli)),
+        Ok(cli) => Ok(Parsed::Command(Box::new(cli))),
         Err(error) if !error.use_stderr() => {
             let text = error.render();
             let mut out = anstream::stdout().lock();

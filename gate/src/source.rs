@@ -214,6 +214,18 @@ impl Crate {
         }
     }
 
+    /// A file that the compiler does not see under `cfg(kani)`, for example what only tests need: no proof may stand there.
+    fn left_out(&mut self, path: &Path) {
+        self.seen.insert(path.to_path_buf());
+        let Some((_, text)) = self.parse(path) else { return };
+        let mentioned = count_path(&text.parse().unwrap_or_default(), "proof");
+        if mentioned > 0 {
+            let short = self.short(path);
+            self.problems
+                .push(format!("{short}: `kani::proof` stands {mentioned} times in a file that is left out by a cfg"));
+        }
+    }
+
     /// Files of the folder that no `mod` leads to.
     fn strangers(&mut self, folder: &Path) {
         for path in rust_files(folder) {
@@ -280,10 +292,13 @@ impl Crate {
     }
 
     fn module(&mut self, inner: &syn::ItemMod, module: &[String], folder: &Path, place: &mut Place) {
+        let name = inner.ident.to_string();
         if !self.enabled(&inner.attrs, &place.short) {
+            if inner.content.is_none() {
+                self.left_out(&folder.join(format!("{name}.rs")));
+            }
             return;
         }
-        let name = inner.ident.to_string();
         let mut path = module.to_vec();
         path.push(name.clone());
         if inner.attrs.iter().any(|attribute| attribute.path().is_ident("path")) {

@@ -265,3 +265,15 @@ fn names_are_those_of_kanis_own_list() {
     let found: Vec<&str> = sources.proofs.iter().map(|proof| proof.name.as_str()).collect();
     assert_eq!(found, listed);
 }
+
+#[test]
+fn a_file_for_tests_alone_may_hold_no_proof() {
+    let lib = ("proofs/src/lib.rs", "#[cfg(all(test, not(kani)))]\nmod samples;\n");
+    let (_folder, sources) = crate_of(&[lib, ("proofs/src/samples.rs", "fn grow() { kani::any::<u8>(); }")]);
+    assert_eq!(sources.problems, Vec::<String>::new());
+    let (_folder, sources) = crate_of(&[lib, ("proofs/src/samples.rs", "#[kani::proof]\nfn p() {}")]);
+    assert_eq!(
+        sources.problems,
+        ["proofs/src/samples.rs: `kani::proof` stands 1 times in a file that is left out by a cfg"]
+    );
+}

@@ -29,6 +29,9 @@ impl Random {
     }
 }
 
+/// One state with some fields of another.
+type Mix<S> = fn(&S, &S, &mut dyn FnMut() -> bool) -> S;
+
 /// How states of a machine are made.
 pub(crate) struct Source<'a, M: Machine> {
     /// The machine.
@@ -38,7 +41,7 @@ pub(crate) struct Source<'a, M: Machine> {
     /// A state with any values, each chosen below a bound.
     pub(crate) any: fn(&M, &mut dyn FnMut(u8) -> u8) -> M::State,
     /// The first state with those fields of the second for which the choice falls so.
-    pub(crate) mix: fn(&M::State, &M::State, &mut dyn FnMut() -> bool) -> M::State,
+    pub(crate) mix: Mix<M::State>,
     /// The state with a fixed value for what the invariant says nothing about, so that it is counted once.
     pub(crate) plain: fn(&M::State) -> M::State,
 }
