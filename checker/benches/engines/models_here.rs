@@ -1,6 +1,6 @@
 //! The models that are searched, with the claims that their twins for SPIN check as well.
 
-#[path = "../../tests/examples/two_phase_commit.rs"]
+#[path = "../../tests/checker/examples/two_phase_commit.rs"]
 #[expect(dead_code, unreachable_pub, reason = "a module of the tests")]
 mod two_phase_commit;
 

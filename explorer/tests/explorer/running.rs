@@ -1,8 +1,6 @@
 //! What the tests share: a catalogue with every machine of the models and the arithmetic, a machine whose step
 //! panics, and a client inside the process.
 
-#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test uses a part of it")]
-
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};

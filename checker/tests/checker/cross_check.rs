@@ -1,16 +1,14 @@
 //! Stateright as a second opinion: it agrees where it can, and where it cannot the reason is named.
 
-mod examples;
-
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use crate::examples::graph::{Graph, Node, graphs};
+use crate::examples::increment::Increment;
+use crate::examples::single_copy_register;
+use crate::examples::two_phase_commit::TwoPhaseCommit;
 use checker::{Checker, CrossCheck, CrossCheckError, cross_check};
-use examples::graph::{Graph, Node, graphs};
-use examples::increment::Increment;
-use examples::single_copy_register;
-use examples::two_phase_commit::TwoPhaseCommit;
 use proptest::prelude::*;
 
 const LONG: Duration = Duration::from_secs(600);

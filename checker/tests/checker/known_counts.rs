@@ -1,11 +1,9 @@
 //! The numbers of states that are published with Stateright's examples.
 
-mod examples;
-
+use crate::examples::increment::Increment;
+use crate::examples::single_copy_register;
+use crate::examples::two_phase_commit::{State, Step, Tm, TwoPhaseCommit};
 use checker::{Checker, Outcome};
-use examples::increment::Increment;
-use examples::single_copy_register;
-use examples::two_phase_commit::{State, Step, Tm, TwoPhaseCommit};
 
 #[test]
 fn two_phase_commit_has_288_and_8832_and_296448_states() {

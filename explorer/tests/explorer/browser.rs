@@ -3,8 +3,6 @@
 //! They run where `chromium` and `chromedriver` are installed, and otherwise say that they did not. With
 //! `KVERDICT_REQUIRE_TOOLS` set their absence is a failure; with `EXPLORER_SCREENSHOTS=DIR` pictures are kept.
 
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -82,7 +80,7 @@ impl Stage {
         }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("it has one"));
-        std::thread::spawn(|| explorer::serve(common::catalogue(), explorer::Limits::default(), listener));
+        std::thread::spawn(|| explorer::serve(crate::running::catalogue(), explorer::Limits::default(), listener));
         let (driver, port) = start_driver().expect("chromedriver starts");
         let profile = tempfile::tempdir().expect("a folder for the profile");
         let capabilities = json!({
@@ -190,7 +188,7 @@ impl Stage {
 
 /// A variant that is expected to break, for each mechanism with states.
 fn broken_variants() -> Vec<(String, String)> {
-    let catalogue = common::catalogue();
+    let catalogue = crate::running::catalogue();
     let of = |mechanism: &explorer::Mechanism| {
         let posted = |v: &&explorer::Variant| v.walk.is_some() && !v.expected_broken.is_empty();
         let variant = mechanism.variants.iter().filter(posted).min_by_key(|v| !v.name.starts_with("posted"))?;

@@ -1,13 +1,11 @@
 //! A limit ends the search in time, and what it left open is undecided.
 
-mod examples;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::examples::two_phase_commit::{State, Tm, TwoPhaseCommit};
 use checker::{Checker, Limit, Outcome, Progress};
-use examples::two_phase_commit::{State, Tm, TwoPhaseCommit};
 use stateright::{Model, Property};
 
 /// Counts for ever, and raises `stop` on the way.

@@ -1,13 +1,11 @@
 //! The server inside the process: every page, every refusal, and what a panicking model does to it.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
+use crate::running::{HOST, get, post, send, server};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use common::{HOST, get, post, send, server};
 use models::machine::Machine;
 use serde_json::Value;
 

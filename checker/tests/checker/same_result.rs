@@ -1,11 +1,9 @@
 //! The result is the same in every run, with any number of threads, and with batches of any size.
 
-mod examples;
-
+use crate::examples::graph::{Graph, graphs};
+use crate::examples::single_copy_register;
+use crate::examples::two_phase_commit::{State, Step, Tm, TwoPhaseCommit};
 use checker::{Checker, ReportOf};
-use examples::graph::{Graph, graphs};
-use examples::single_copy_register;
-use examples::two_phase_commit::{State, Step, Tm, TwoPhaseCommit};
 use proptest::prelude::*;
 use std::time::Duration;
 

@@ -1,11 +1,9 @@
 //! On random graphs the engine says what a search of twenty lines says, and its runs are genuine and shortest.
 
-mod examples;
-
 use std::collections::BTreeSet;
 
+use crate::examples::graph::{Graph, Node, graphs};
 use checker::{Checker, Outcome, Path};
-use examples::graph::{Graph, Node, graphs};
 use proptest::prelude::*;
 use stateright::Model;
 

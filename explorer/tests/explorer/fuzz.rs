@@ -1,10 +1,8 @@
 //! Ten thousand damaged addresses and headers: no panic, and no 5xx but that of a model that panics.
 
-mod common;
-
+use crate::running::{HOST, get, send, server};
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
-use common::{HOST, get, send, server};
 
 const REQUESTS: u64 = 10_000;
 

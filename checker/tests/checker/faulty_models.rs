@@ -1,10 +1,8 @@
 //! A model that panics, changes its mind, or has a symmetry that is none, gives an error that says where.
 
-mod examples;
-
+use crate::examples::increment::{Increment, State as IncrementState, Thread};
+use crate::examples::two_phase_commit::{Rm, Step, TwoPhaseCommit};
 use checker::{CheckError, Checker, ErrorOf, Phase};
-use examples::increment::{Increment, State as IncrementState, Thread};
-use examples::two_phase_commit::{Rm, Step, TwoPhaseCommit};
 use stateright::{Model, Property};
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -1,7 +1,5 @@
 //! The server on a real socket: clients that are slow, rude or gone, and connections without end.
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -14,7 +12,7 @@ fn start(at_once: usize) -> SocketAddr {
     let limits = Limits { connections, ..Limits::default() };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it has one");
-    std::thread::spawn(move || explorer::serve(common::catalogue(), limits, listener));
+    std::thread::spawn(move || explorer::serve(crate::running::catalogue(), limits, listener));
     address
 }
 
