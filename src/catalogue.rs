@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use models::machine::{Expect, Machine, Variant};
 use models::words;
+use subjects::Subject;
 
 use crate::failure::{Failure, did_you_mean};
-use crate::subject::{Subject, subjects};
 
 /// A mechanism, as the command line and the reports know it.
 pub struct Mechanism {
@@ -36,7 +36,7 @@ pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
             source: words::IO_BITMAP.source,
             assumptions: assumptions(&[include_str!("../models/src/io_bitmap/mod.rs")]),
             variants: variants::<models::io_bitmap::IoBitmap>(),
-            subjects: subjects::<models::io_bitmap::IoBitmap>(),
+            subjects: subjects::of_mechanism(words::IO_BITMAP.name),
         },
         Mechanism {
             name: words::LDT.name,
@@ -54,11 +54,7 @@ pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
                 variants::<models::ldt::clear_asid::ClearAsid>(),
             ]
             .concat(),
-            subjects: subjects::<models::ldt::Ldt>()
-                .into_iter()
-                .chain(subjects::<models::ldt::fork::LdtFork>())
-                .chain(subjects::<models::ldt::clear_asid::ClearAsid>())
-                .collect(),
+            subjects: subjects::of_mechanism(words::LDT.name),
         },
         Mechanism {
             name: words::IOMMU_FLUSH.name,
@@ -74,10 +70,7 @@ pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
                 variants::<models::iommu_flush::deferred::DeferredFree>(),
             ]
             .concat(),
-            subjects: subjects::<models::iommu_flush::IommuFlush>()
-                .into_iter()
-                .chain(subjects::<models::iommu_flush::deferred::DeferredFree>())
-                .collect(),
+            subjects: subjects::of_mechanism(words::IOMMU_FLUSH.name),
         },
         Mechanism {
             name: words::PKEYS.name,
@@ -86,7 +79,7 @@ pub static CATALOGUE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
             source: words::PKEYS.source,
             assumptions: assumptions(&[include_str!("../models/src/pkeys/mod.rs")]),
             variants: variants::<models::pkeys::Pkeys>(),
-            subjects: subjects::<models::pkeys::Pkeys>(),
+            subjects: subjects::of_mechanism(words::PKEYS.name),
         },
         Mechanism {
             name: words::IOVA_BITMAP.name,

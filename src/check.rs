@@ -19,9 +19,9 @@ use crate::progress::ProgressLine;
 use crate::question::{Question, StateSearch};
 use crate::random_tests;
 use crate::size::SizeRequest;
-use crate::subject::{Plan, Subject};
 use crate::table;
 use crate::weak_memory;
+use subjects::{Plan, Subject};
 
 /// Runs the command.
 ///

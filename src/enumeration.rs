@@ -7,7 +7,7 @@ use reports::results::{Count, Counterexample, Extent, PropertyRecord, VariantRec
 
 use crate::engine::Engine;
 use crate::question::{Question, blank_record, expected_verdict, judge, rounded};
-use crate::subject::Plan;
+use subjects::Plan;
 
 /// One variant of the arithmetic.
 pub struct Enumeration(pub &'static Variant<Subject>);

@@ -10,7 +10,7 @@ use crate::catalogue::{CATALOGUE, Mechanism, Selection, VariantInfo, find_subjec
 use crate::cli::ExploreArgs;
 use crate::failure::{Failure, Status};
 use crate::size::SizeRequest;
-use crate::subject::Subject;
+use subjects::Subject;
 
 /// Runs the command; it returns only if it cannot start.
 ///

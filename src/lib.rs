@@ -3,8 +3,6 @@
 //! The command line tool as a library: [`main`] is the program. Models are in `models/`, the exact engine
 //! in `checker/`, renderings in `reports/`; this crate joins them and knows about terminals.
 
-#[cfg(test)]
-mod audit;
 mod catalogue;
 mod check;
 mod cli;
@@ -24,7 +22,6 @@ mod report;
 mod second_opinion;
 mod show;
 mod size;
-mod subject;
 mod table;
 mod weak_memory;
 

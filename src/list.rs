@@ -7,7 +7,7 @@ use models::machine::Parameter;
 use crate::catalogue::{CATALOGUE, Mechanism, Selection, VariantInfo, variant_names};
 use crate::cli::{Format, ListArgs};
 use crate::failure::{Failure, Status};
-use crate::subject::{PropertyInfo, Subject};
+use subjects::{PropertyInfo, Subject};
 
 /// Runs the command.
 ///

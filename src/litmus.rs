@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::lkmm::{self, Observation, Settings, Setup};
 use crate::question::{Question, blank_record, judge, rounded};
-use crate::subject::Plan;
+use subjects::Plan;
 
 const FORBIDDEN: &str = "bad-outcome-forbidden";
 const RACE_FREE: &str = "no-data-race";

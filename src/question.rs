@@ -7,7 +7,7 @@ use reports::results::{Count, Counterexample, Extent, PropertyRecord, StepCount,
 
 use crate::engine::Engine;
 use crate::second_opinion;
-use crate::subject::{Plan, Search, Subject};
+use subjects::{Plan, Search, Subject};
 
 /// Something on which one engine can give a verdict.
 pub trait Question: Send + Sync {
@@ -88,7 +88,7 @@ impl StateSearch {
         record
     }
 
-    fn properties(&self, answers: Vec<crate::subject::Answer>) -> Vec<PropertyRecord> {
+    fn properties(&self, answers: Vec<subjects::Answer>) -> Vec<PropertyRecord> {
         let expect = self.subject.expect();
         let described = self.subject.properties();
         assert_eq!(described.len(), answers.len(), "an engine answers every property");

@@ -9,7 +9,7 @@ use reports::results::{Count, Counterexample, Extent, PropertyRecord, VariantRec
 
 use crate::engine::Engine;
 use crate::question::{Question, blank_record, judge, rounded};
-use crate::subject::Plan;
+use subjects::Plan;
 
 const REPLAYS: &str = "port-is-run-of-model";
 const CLAIM: &str = "every record of the port is a run of the model: the same steps, with the same state after each";

@@ -14,7 +14,7 @@ use crate::enumeration::Enumeration;
 use crate::failure::{Failure, Status, did_you_mean};
 use crate::question::Question;
 use crate::size::SizeRequest;
-use crate::subject::{Search, Subject};
+use subjects::{Search, Subject};
 
 /// Runs the command.
 ///

@@ -3,7 +3,7 @@
 use models::machine::{Parameter, Size, SizeError};
 
 use crate::failure::{Failure, did_you_mean};
-use crate::subject::Subject;
+use subjects::Subject;
 
 /// A size as it was asked for, before it meets a machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

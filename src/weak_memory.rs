@@ -5,7 +5,7 @@ use reports::results::{Count, Counterexample, Extent, PropertyRecord, VariantRec
 
 use crate::engine::Engine;
 use crate::question::{Question, blank_record, judge, rounded};
-use crate::subject::Plan;
+use subjects::Plan;
 
 /// One scenario.
 struct LoomQuestion(&'static Scenario);

@@ -20,18 +20,18 @@ pub fn catalogue() -> Catalogue {
         ..described(v.name, v.what, v.origin, v.compare_with, v.expect)
     });
     let ldt = [
-        variants::<models::ldt::Ldt>(),
-        variants::<models::ldt::fork::LdtFork>(),
-        variants::<models::ldt::clear_asid::ClearAsid>(),
+        modelled::<models::ldt::Ldt>(),
+        modelled::<models::ldt::fork::LdtFork>(),
+        modelled::<models::ldt::clear_asid::ClearAsid>(),
     ];
     let iommu =
-        [variants::<models::iommu_flush::IommuFlush>(), variants::<models::iommu_flush::deferred::DeferredFree>()];
+        [modelled::<models::iommu_flush::IommuFlush>(), modelled::<models::iommu_flush::deferred::DeferredFree>()];
     let faulty = words::Words { name: "faulty", title: "a counter", question: "Is it right?", source: "nowhere.c" };
     let mechanisms = vec![
-        mechanism(words::IO_BITMAP, variants::<models::io_bitmap::IoBitmap>()),
+        mechanism(words::IO_BITMAP, modelled::<models::io_bitmap::IoBitmap>()),
         mechanism(words::LDT, ldt.into_iter().flatten().collect()),
         mechanism(words::IOMMU_FLUSH, iommu.into_iter().flatten().collect()),
-        mechanism(words::PKEYS, variants::<models::pkeys::Pkeys>()),
+        mechanism(words::PKEYS, modelled::<models::pkeys::Pkeys>()),
         mechanism(words::IOVA_BITMAP, iova.collect()),
         mechanism(faulty, variants::<Faulty>()),
         Mechanism {
@@ -75,8 +75,21 @@ fn variant_without_states() -> Variant {
     variant
 }
 
+/// The variants of a machine of the models at size quick; the walks are compiled elsewhere.
+fn modelled<M: Machine>() -> Vec<Variant> {
+    let subjects = subjects::of_mechanism(M::MECHANISM);
+    let variant = |v: &'static models::machine::Variant<M::Config>| {
+        let subject = subjects.iter().find(|subject| subject.name() == v.name).expect("one of its mechanism");
+        Variant {
+            walk: Some(subject.walkable(subject.quick())),
+            ..described(v.name, v.what, v.origin, v.compare_with, v.expect)
+        }
+    };
+    M::VARIANTS.iter().map(variant).collect()
+}
+
 /// A machine's variants at size quick.
-pub fn variants<M: Machine>() -> Vec<Variant> {
+fn variants<M: Machine>() -> Vec<Variant> {
     let variant = |v: &'static models::machine::Variant<M::Config>| Variant {
         walk: Some(walkable::<M>(v, Size::quick(M::PARAMETERS, v))),
         ..described(v.name, v.what, v.origin, v.compare_with, v.expect)

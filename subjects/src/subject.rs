@@ -15,6 +15,7 @@ use models::stateright::Checked;
 use reports::results::{NotRun, Verdict};
 use reports::timeline::{Change, Event, Table, Timeline, changes};
 
+use crate::audit::audit;
 use crate::second_opinion::{self, SecondOpinion};
 
 /// How a search is run.
@@ -36,7 +37,7 @@ pub struct Plan {
 
 impl Plan {
     /// One thread, no limits.
-    #[cfg(test)]
+    #[must_use]
     pub fn unlimited() -> Self {
         Self {
             threads: 1,
@@ -143,17 +144,34 @@ pub trait Subject: Send + Sync {
     /// Serves Stateright's own Explorer; does not return while it runs.
     fn serve_stock_explorer(&self, size: Size, address: std::net::SocketAddr);
     /// The promises of the machine that are broken, in words.
-    #[cfg(test)]
     fn audit(&self, size: Size, every: usize) -> Vec<String>;
     /// `mechanism/variant`.
-    #[cfg(test)]
     fn full_name(&self) -> String {
         format!("{}/{}", self.mechanism(), self.name())
     }
 }
 
+/// The variants of a mechanism that are state machines, in catalogue order; none for arithmetic.
+#[must_use]
+pub fn of_mechanism(name: &str) -> Vec<Box<dyn Subject>> {
+    let machines = match name {
+        "io-bitmap" => vec![all::<models::io_bitmap::IoBitmap>()],
+        "ldt" => vec![
+            all::<models::ldt::Ldt>(),
+            all::<models::ldt::fork::LdtFork>(),
+            all::<models::ldt::clear_asid::ClearAsid>(),
+        ],
+        "iommu-flush" => {
+            vec![all::<models::iommu_flush::IommuFlush>(), all::<models::iommu_flush::deferred::DeferredFree>()]
+        }
+        "pkeys" => vec![all::<models::pkeys::Pkeys>()],
+        _ => Vec::new(),
+    };
+    machines.into_iter().flatten().collect()
+}
+
 /// All variants of a machine.
-pub fn subjects<M: Machine>() -> Vec<Box<dyn Subject>> {
+fn all<M: Machine>() -> Vec<Box<dyn Subject>> {
     M::VARIANTS.iter().map(|variant| Box::new(Bound::<M> { variant }) as Box<dyn Subject>).collect()
 }
 
@@ -338,8 +356,8 @@ impl<M: Machine> Subject for Bound<M> {
         use stateright::Model;
         Checked(self.machine(size)).checker().serve(address);
     }
-    #[cfg(test)]
+
     fn audit(&self, size: Size, every: usize) -> Vec<String> {
-        crate::audit::audit(&self.machine(size), every)
+        audit(&self.machine(size), every)
     }
 }

@@ -1,0 +1,97 @@
+//! What every machine promises to the engines and renderings is kept, at every size and with symmetry.
+
+use std::time::Duration;
+
+use checker::Checker;
+use models::io_bitmap::IoBitmap;
+use models::machine::{INDUCTIVE_INVARIANT, Machine, Parameter, Size};
+use models::pkeys::Pkeys;
+use models::stateright::Checked;
+use models::words;
+use subjects::{Plan, Subject};
+
+fn subjects() -> impl Iterator<Item = Box<dyn Subject>> {
+    [words::IO_BITMAP, words::LDT, words::IOMMU_FLUSH, words::PKEYS]
+        .into_iter()
+        .flat_map(|m| subjects::of_mechanism(m.name))
+}
+
+#[test]
+fn every_machine_keeps_its_promises_to_engines_and_renderings() {
+    for subject in subjects() {
+        let complaints = subject.audit(subject.quick(), 31);
+        assert!(complaints.is_empty(), "{}/{}: {complaints:#?}", subject.mechanism(), subject.name());
+    }
+}
+
+#[test]
+fn verdicts_with_and_without_symmetry_agree() {
+    let mut merged = 0;
+    for subject in subjects().filter(|subject| subject.has_symmetry()) {
+        let ask = |symmetry| {
+            let plan = Plan { symmetry, ..Plan::unlimited() };
+            subject.search(subject.quick(), &plan).unwrap_or_else(|error| panic!("{}: {error}", subject.full_name()))
+        };
+        let (plain, symmetric) = (ask(false), ask(true));
+        assert!(symmetric.states <= plain.states, "{}", subject.full_name());
+        merged += usize::from(symmetric.states < plain.states);
+        for ((info, p), q) in subject.properties().iter().zip(&plain.answers).zip(&symmetric.answers) {
+            let steps = [p, q].map(|answer| answer.timeline.as_ref().map(|timeline| timeline.steps.len()));
+            assert_eq!((p.verdict, steps[0]), (q.verdict, steps[1]), "{} {}", subject.full_name(), info.name);
+        }
+    }
+    assert!(merged > 0, "no machine has anything to merge: the test shows nothing");
+}
+
+/// A machine is built at its smallest and its largest size, and takes some steps there.
+#[test]
+fn the_smallest_and_the_largest_sizes_work() {
+    for subject in subjects() {
+        let parameters = subject.parameters();
+        for end in [|p: &Parameter| p.min, |p: &Parameter| p.max] {
+            let mut size = subject.quick();
+            for parameter in parameters {
+                size = size.with(parameters, parameter.name, end(parameter).into()).expect("within its range");
+            }
+            let stop_soon = Some(Duration::from_millis(50));
+            let plan = Plan { timeout: stop_soon, ..Plan::unlimited() };
+            if let Err(error) = subject.search(size, &plan) {
+                panic!("{} at {}: {error}", subject.full_name(), size.written(parameters));
+            }
+        }
+    }
+}
+
+/// Whether every state that a variant reaches at size `quick` satisfies `invariant`.
+fn stays_in<M: Machine>(variant: &str, invariant: fn(&M, &M::State) -> bool) -> bool {
+    let variant = M::VARIANTS.iter().find(|v| v.name == variant).expect("a variant of this name");
+    let machine = M::new(variant.config, Size::quick(M::PARAMETERS, variant));
+    let model = Checked(machine.clone());
+    let (_, space) = Checker::new(&model).run_with_space().expect("the model does not panic");
+    space.states().all(|(_, state)| invariant(&machine, state))
+}
+
+#[test]
+fn a_variant_with_an_invariant_is_asked_about_it_and_reaches_no_state_outside() {
+    let with: Vec<String> = subjects()
+        .filter(|subject| subject.properties().iter().any(|p| p.name == INDUCTIVE_INVARIANT))
+        .map(|subject| subject.full_name())
+        .collect();
+    for name in
+        ["io-bitmap/mainline-v2-scope", "io-bitmap/mainline-no-kernel-preemption", "pkeys/posted", "pkeys/mainline"]
+    {
+        assert!(with.contains(&name.to_string()), "{name} has no invariant: {with:?}");
+    }
+    assert!(stays_in::<IoBitmap>("mainline-no-kernel-preemption", IoBitmap::invariant));
+}
+
+/// The check can fail: forms that break the mechanism leave the invariant within the states of size `quick`.
+#[test]
+fn broken_variants_leave_the_invariant() {
+    for variant in ["mainline", "number-not-renewed", "copy-forgets-prev-max", "refcount-not-reset"] {
+        assert!(!stays_in::<IoBitmap>(variant, IoBitmap::invariant), "io-bitmap/{variant}");
+    }
+    for variant in ["lockless-writers", "fork-resets-map"] {
+        assert!(!stays_in::<Pkeys>(variant, Pkeys::invariant), "pkeys/{variant}");
+    }
+}
