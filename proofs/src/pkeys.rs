@@ -594,9 +594,8 @@ fn source(m: &Pkeys) -> Source<'_, Pkeys> {
 fn sampled() -> State {
     static SAMPLES: std::sync::OnceLock<Samples<State>> = std::sync::OnceLock::new();
     let samples = SAMPLES.get_or_init(|| {
-        let mut samples = Samples::grow(&source(&posted()), 60_000);
-        samples.states.extend(Samples::grow(&source(&machine(Config::LOCKED_READERS)), 30_000).states);
-        samples
+        let locked = machine(Config::LOCKED_READERS);
+        Samples::grow(&source(&posted()), 60_000).and(&Samples::grow(&source(&locked), 30_000))
     });
     near(samples, mix, || state(&mut any_below))
 }
