@@ -637,7 +637,7 @@ fn source(m: &IoBitmap) -> Source<'_, IoBitmap> {
 #[cfg(not(kani))]
 fn sampled() -> State {
     static SAMPLES: std::sync::OnceLock<Samples<State>> = std::sync::OnceLock::new();
-    let samples = SAMPLES.get_or_init(|| Samples::grow(&source(&mainline()), 60_000));
+    let samples = SAMPLES.get_or_init(|| Samples::grow(&source(&mainline()), 40_000));
     near(samples, mix, || state(&mut any_below))
 }
 
@@ -654,7 +654,7 @@ mod tests {
         let versions: Vec<_> = versions.collect();
         assert!(versions.len() >= 5);
         for (name, m) in &versions {
-            let samples = Samples::grow(&source(m), 60_000);
+            let samples = Samples::grow(&source(m), 40_000);
             steps_keep_the_invariant(name, &source(m), &samples);
             implies_every_claim(name, &source(m), &samples);
         }

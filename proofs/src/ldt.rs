@@ -726,7 +726,7 @@ fn source(m: &Ldt) -> Source<'_, Ldt> {
 #[cfg(not(kani))]
 fn sampled() -> State {
     static SAMPLES: std::sync::OnceLock<Samples<State>> = std::sync::OnceLock::new();
-    let samples = SAMPLES.get_or_init(|| Samples::grow(&source(&mainline()), 60_000));
+    let samples = SAMPLES.get_or_init(|| Samples::grow(&source(&mainline()), 40_000));
     near(samples, mix, || mainline().repaired(state(&mut any_below)))
 }
 
@@ -739,7 +739,7 @@ mod tests {
     #[test]
     fn every_step_keeps_the_invariant() {
         let m = mainline();
-        let samples = Samples::grow(&source(&m), 60_000);
+        let samples = Samples::grow(&source(&m), 40_000);
         steps_keep_the_invariant("mainline", &source(&m), &samples);
         implies_every_claim("mainline", &source(&m), &samples);
     }

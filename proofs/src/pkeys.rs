@@ -595,7 +595,7 @@ fn sampled() -> State {
     static SAMPLES: std::sync::OnceLock<Samples<State>> = std::sync::OnceLock::new();
     let samples = SAMPLES.get_or_init(|| {
         let locked = machine(Config::LOCKED_READERS);
-        Samples::grow(&source(&posted()), 60_000).and(&Samples::grow(&source(&locked), 30_000))
+        Samples::grow(&source(&posted()), 40_000).and(&Samples::grow(&source(&locked), 40_000))
     });
     near(samples, mix, || state(&mut any_below))
 }
@@ -612,7 +612,7 @@ mod tests {
         let versions: Vec<_> = versions.collect();
         assert!(versions.len() >= 5);
         for (name, m) in &versions {
-            let samples = Samples::grow(&source(m), 60_000);
+            let samples = Samples::grow(&source(m), 40_000);
             steps_keep_the_invariant(name, &source(m), &samples);
             implies_every_claim(name, &source(m), &samples);
         }

@@ -200,14 +200,16 @@ pub(crate) fn near<S: Copy + Eq + Hash>(
     mix: fn(&S, &S, &mut dyn FnMut() -> bool) -> S,
     any: impl FnOnce() -> S,
 ) -> S {
-    let draw = |end: usize| kani::any::<u32>() as usize % end;
-    let (_, base) = samples.pick(draw);
-    let other = match draw(6) {
+    // A drawn number is often a small one or an edge; several together make a seed that does not repeat.
+    let seed = (0..6).fold(0, |seed: u64, _| (seed ^ kani::any::<u64>()).wrapping_mul(0x100_0000_01b3).rotate_left(23));
+    let mut random = Random::new(seed);
+    let (_, base) = samples.pick(|end| random.below(end));
+    let other = match random.below(6) {
         0 => any(),
-        1 => samples.states[draw(samples.states.len())],
+        1 => samples.states[random.below(samples.states.len())],
         _ => return base,
     };
-    mix(&base, &other, &mut || draw(20) == 0)
+    mix(&base, &other, &mut || random.below(20) == 0)
 }
 
 /// One of the wanted steps that are possible in a state, drawn; the draw is abandoned if there is none.
