@@ -149,6 +149,8 @@ struct Function {
     mentions: BTreeSet<String>,
     /// The type, where this is the `any` of an `Arbitrary`.
     arbitrary: Option<String>,
+    /// It makes values: its name begins with `any_`, or it is given a function `choose` to choose them with.
+    makes_values: bool,
 }
 
 /// The attributes of a proof.
@@ -357,6 +359,11 @@ impl Crate {
         let line = sig.ident.span().start().line;
         let mut function =
             Function { file: place.short.clone(), name: sig.ident.to_string(), line, ..Function::default() };
+        let chooses = sig.inputs.iter().any(|input| match input {
+            syn::FnArg::Typed(typed) => matches!(&*typed.pat, syn::Pat::Ident(name) if name.ident == "choose"),
+            syn::FnArg::Receiver(_) => false,
+        });
+        function.makes_values = chooses || function.name.starts_with("any_");
         let mut body = Body { place, function: &mut function };
         body.visit_block(block);
         mentions(&quote_tokens(sig), &mut function.mentions);
@@ -490,7 +497,7 @@ impl Crate {
 /// The assumptions of a function, and the function itself where it is a helper that makes values.
 fn assumptions(function: &Function, is_helper: bool) -> Vec<Assumption> {
     let mut all = function.assumptions.clone();
-    if is_helper && function.arbitrary.is_none() && function.name.starts_with("any_") {
+    if is_helper && function.arbitrary.is_none() && function.makes_values {
         all.push(Assumption {
             file: function.file.clone(),
             line: function.line,
@@ -738,10 +745,10 @@ fn count_path(tokens: &TokenStream, name: &str) -> usize {
 }
 
 /// Every name that may be a call or a type: one before `(`, before `::<`, one that starts with a capital letter, or one that is passed
-/// alone as an argument.
+/// as an argument or assigned, as a function may be.
 fn mentions(tokens: &TokenStream, names: &mut BTreeSet<String>) {
     let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
-    let only = trees.len() == 1;
+    let is_punct = |tree: Option<&TokenTree>, of: &str| matches!(tree, Some(TokenTree::Punct(punct)) if of.contains(punct.as_char()));
     for (index, tree) in trees.iter().enumerate() {
         match tree {
             TokenTree::Group(group) => mentions(&group.stream(), names),
@@ -752,7 +759,11 @@ fn mentions(tokens: &TokenStream, names: &mut BTreeSet<String>) {
                     matches!(next, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
                 let path = matches!(next, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
                     && matches!(trees.get(index + 3), Some(TokenTree::Punct(punct)) if punct.as_char() == '<');
-                if called || path || only || text.starts_with(|c: char| c.is_ascii_uppercase()) {
+                let before = index.checked_sub(1).and_then(|before| trees.get(before));
+                let is_mut = matches!(before, Some(TokenTree::Ident(word)) if word == "mut");
+                let passed = (before.is_none() || is_mut || is_punct(before, ",&=>|"))
+                    && (next.is_none() || is_punct(next, ",;"));
+                if called || path || passed || text.starts_with(|c: char| c.is_ascii_uppercase()) {
                     names.insert(text);
                 }
             }

@@ -644,19 +644,14 @@ fn sampled() -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{implies_every_claim, steps_keep_the_invariant};
 
     /// Every version that the invariant is about, from states that are reached and states that are made.
     #[test]
     fn every_step_keeps_the_invariant() {
-        let versions =
-            IoBitmap::VARIANTS.iter().map(|v| (v.name, machine(v.config))).filter(|(_, m)| m.has_invariant());
-        let versions: Vec<_> = versions.collect();
+        let mut versions: Vec<_> = IoBitmap::VARIANTS.iter().map(|v| (v.name, machine(v.config))).collect();
+        versions.retain(|(_, m)| m.has_invariant());
+        versions.sort_by_key(|(name, _)| *name != "mainline-v2-scope");
         assert!(versions.len() >= 5);
-        for (name, m) in &versions {
-            let samples = Samples::grow(&source(m), 40_000);
-            steps_keep_the_invariant(name, &source(m), &samples);
-            implies_every_claim(name, &source(m), &samples);
-        }
+        crate::samples::steps_keep_the_invariant(&versions, source);
     }
 }
