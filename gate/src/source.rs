@@ -149,6 +149,8 @@ struct Function {
     mentions: BTreeSet<String>,
     /// The type, where this is the `any` of an `Arbitrary`.
     arbitrary: Option<String>,
+    /// A function without `pub`, which only its module and those below it can call.
+    private: bool,
     /// It makes values: its name begins with `any_`, or it is given a function `choose` to choose them with.
     makes_values: bool,
 }
@@ -265,7 +267,10 @@ impl Crate {
         for item in items {
             match item {
                 syn::Item::Fn(function) => {
-                    self.function(&function.attrs, &function.sig, &function.block, module, place)
+                    self.function(&function.attrs, &function.sig, &function.block, module, place);
+                    if let Some(last) = self.functions.last_mut() {
+                        last.private = matches!(function.vis, syn::Visibility::Inherited);
+                    }
                 }
                 syn::Item::Mod(inner) => self.module(inner, module, folder, place),
                 syn::Item::Impl(block) => {
@@ -510,7 +515,7 @@ fn assumptions(function: &Function, is_helper: bool) -> Vec<Assumption> {
 }
 
 /// Every function that one leads to. Names are matched without their paths: where a name is ambiguous, those of the same file are
-/// meant if there are any, and else all of them, so that no assumption is left out.
+/// meant if there are any, and else all that can be called from there, so that no assumption is left out.
 fn reach(functions: &[Function], by_name: &HashMap<&str, Vec<usize>>, start: usize) -> Vec<usize> {
     let mut reached = vec![start];
     let mut next = 0;
@@ -518,9 +523,11 @@ fn reach(functions: &[Function], by_name: &HashMap<&str, Vec<usize>>, start: usi
         next += 1;
         for name in &functions[current].mentions {
             let all = by_name.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
-            let near: Vec<usize> =
-                all.iter().copied().filter(|f| functions[*f].file == functions[current].file).collect();
-            for target in if near.is_empty() { all.to_vec() } else { near } {
+            let file = functions[current].file.as_str();
+            let near: Vec<usize> = all.iter().copied().filter(|f| functions[*f].file == file).collect();
+            let visible = |f: &usize| !functions[*f].private || is_below(file, &functions[*f].file);
+            let far = || all.iter().copied().filter(visible).collect();
+            for target in if near.is_empty() { far() } else { near } {
                 if !reached.contains(&target) {
                     reached.push(target);
                 }
@@ -528,6 +535,13 @@ fn reach(functions: &[Function], by_name: &HashMap<&str, Vec<usize>>, start: usi
         }
     }
     reached
+}
+
+/// Whether a file belongs to a module below that of another one.
+fn is_below(file: &str, other: &str) -> bool {
+    let module = other.strip_suffix("/mod.rs").or_else(|| other.strip_suffix("/lib.rs"));
+    let module = module.or_else(|| other.strip_suffix(".rs")).unwrap_or(other);
+    file.strip_prefix(module).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The file that is being read.

@@ -145,6 +145,28 @@ fn functions_that_are_only_passed_on_are_followed() {
 }
 
 #[test]
+fn private_functions_of_other_modules_are_not_meant() {
+    let assumes = "kani::assume(true); // domain: none";
+    let proof = "#[kani::proof] fn p() { g(); kani::cover!(true); assert!(true); }";
+    for (file, function, expected) in [
+        ("proofs/src/other.rs", "fn g()", 0),
+        ("proofs/src/other.rs", "pub(crate) fn g()", 1),
+        ("proofs/src/it.rs", "fn g()", 1),
+    ] {
+        let helper = format!("{function} {{ {assumes}\n }}");
+        let child = format!("use super::*;\n{proof}");
+        let of = |name: &str, text: &str| if name == file { format!("{text}\n{helper}") } else { text.to_string() };
+        let (_folder, sources) = crate_of(&[
+            ("proofs/src/lib.rs", "mod it; mod other;"),
+            ("proofs/src/it.rs", &of("proofs/src/it.rs", "mod below;")),
+            ("proofs/src/other.rs", &of("proofs/src/other.rs", "")),
+            ("proofs/src/it/below.rs", &child),
+        ]);
+        assert_eq!(sources.proofs[0].assumptions.len(), expected, "{file} {function}");
+    }
+}
+
+#[test]
 fn helpers_that_are_given_a_chooser_are_assumptions() {
     let text = "
         fn any_below(end: u8) -> u8 { kani::any_where(|value: &u8| *value < end) } // domain: below the end
