@@ -267,10 +267,10 @@ impl Crate {
         for item in items {
             match item {
                 syn::Item::Fn(function) => {
+                    let before = self.functions.len();
                     self.function(&function.attrs, &function.sig, &function.block, module, place);
-                    if let Some(last) = self.functions.last_mut() {
-                        last.private = matches!(function.vis, syn::Visibility::Inherited);
-                    }
+                    let private = matches!(function.vis, syn::Visibility::Inherited);
+                    self.functions[before..].iter_mut().for_each(|found| found.private = private);
                 }
                 syn::Item::Mod(inner) => self.module(inner, module, folder, place),
                 syn::Item::Impl(block) => {
@@ -357,7 +357,9 @@ impl Crate {
             name.push(sig.ident.to_string());
             self.found.push((self.functions.len(), name.join("::"), attributes));
         }
-        self.functions.push(function);
+        if enabled {
+            self.functions.push(function);
+        }
     }
 
     fn body(&mut self, sig: &syn::Signature, block: &syn::Block, place: &Place) -> Function {

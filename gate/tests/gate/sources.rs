@@ -126,6 +126,14 @@ fn lists_every_assumption_with_its_reason() {
 }
 
 #[test]
+fn helpers_that_are_not_there_under_kani_are_not_assumptions() {
+    let text = "#[cfg(not(kani))] fn any(choose: u8) { kani::assume(true); } // domain: none
+        #[kani::proof] fn p() { let x: u8 = kani::any(); kani::cover!(x > 1); assert!(x < 2); }";
+    let (_folder, sources) = crate_of(&[("proofs/src/lib.rs", text)]);
+    assert_eq!((sources.problems.len(), sources.proofs[0].assumptions.len()), (0, 0), "{sources:?}");
+}
+
+#[test]
 fn functions_that_are_only_passed_on_are_followed() {
     for call in [
         "f(g)",
