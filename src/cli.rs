@@ -48,7 +48,7 @@ pub enum Format {
     /// For people.
     #[default]
     Text,
-    /// For programs; the form is described in docs/results-schema.md.
+    /// For programs; the form is described in docs/results-schema.md, that of `prove` in docs/proofs.md.
     Json,
 }
 

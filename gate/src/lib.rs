@@ -233,9 +233,18 @@ pub enum Tool {
     NotAsked,
 }
 
+/// The `schema` of a report.
+pub const SCHEMA: &str = "kverdict-proofs";
+/// The `version` of a report; `docs/proofs.md` describes it.
+pub const VERSION: u32 = 1;
+
 /// Everything that one run found out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// Always [`VERSION`]. A change that an older reader would misread raises it.
+    pub version: u32,
     /// Engine.
     pub engine: Engine,
     /// The tool.
@@ -352,6 +361,8 @@ pub fn prove(
         None => Tool::NotAsked,
     };
     Ok(Report {
+        schema: SCHEMA,
+        version: VERSION,
         engine: options.engine,
         kani,
         errors,

@@ -50,6 +50,7 @@ fn rcu() -> IommuFlush {
 
 // -- Any value of a kind. Every number is chosen below a bound, so that Kani and the tests share the making.
 
+/// Any number below `end`.
 fn any_below(end: u8) -> u8 {
     kani::any_where(|value: &u8| *value < end) // domain: the values that the field can take
 }
