@@ -9,9 +9,14 @@
 //!   installed LDT, or of the one before as long as it has still to answer W10;
 //! - a TLB that counts as up to date has nothing but what the page tables show, or what is being unmapped.
 
+use crate::machine::Invariant;
+
 use super::memory::{Content, Frame, Image, LdtId, LdtStruct, Mm, Page, Slot, Translations, Use, MAX_SIZE, PER_PAGE};
 use super::variants::MAINLINE;
 use super::{Cpu, CpuPc, CpuSet, Flush, Ipi, Ldt, Ldtr, Pc, State, Task, Thread, ThreadId, Work, MAX_CPUS, MAX_WRITES};
+
+/// The invariant, for the engines.
+pub(super) const INVARIANT: Invariant<Ldt> = Invariant::new(Ldt::has_invariant, Ldt::invariant);
 
 impl Ldt {
     /// Whether [`Ldt::invariant`] is about this variant.
