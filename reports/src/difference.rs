@@ -1,5 +1,7 @@
 //! What changed between a base and a run: verdicts, claims, bounds, sizes of the search, time.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, Facts, keys};
@@ -40,12 +42,30 @@ pub fn differences(base: &Baseline, run: &Run, partial: bool) -> Vec<Difference>
             None => push(&mut found, Weight::Quiet, name, format!("new: {}", word(facts))),
         }
     }
+    // An engine that gave no verdict at all would drown everything else if each of its verdicts were named.
+    let mut silent: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, before) in &base.verdicts {
         let is = now.verdicts.get(name);
         let gone = is.map_or(!partial, |is| has_run(before) && !has_run(is));
-        if gone {
-            let why = why_not_run(run, &all, name).map_or(String::new(), |why| format!("; not run now: {why}"));
+        if gone && !now.verdicts.keys().any(|other| engine_of(other) == engine_of(name)) {
+            silent.entry(engine_of(name)).or_default().push(name);
+        } else if gone {
+            let why = why_not_run(run, &all, name);
             push(&mut found, Weight::Loud, name, format!("vanished: it was {}{why}", word(before)));
+        }
+    }
+    for (engine, names) in silent {
+        let why = why_not_run(run, &all, names[0]);
+        match names[..] {
+            [name] => {
+                let was = word(&base.verdicts[name]);
+                push(&mut found, Weight::Loud, name, format!("vanished: it was {was}{why}"));
+            }
+            [first, ..] => {
+                let text = format!("all {} verdicts vanished, the first is {first}{why}", names.len());
+                push(&mut found, Weight::Loud, engine, text);
+            }
+            [] => {}
         }
     }
     compare_assumptions(&mut found, base, &now);
@@ -53,13 +73,18 @@ pub fn differences(base: &Baseline, run: &Run, partial: bool) -> Vec<Difference>
     found
 }
 
+/// The engine in the name of a verdict.
+fn engine_of(name: &str) -> &str {
+    name.split(' ').nth(1).unwrap_or("")
+}
+
 /// Why a verdict of the base was not given this time, if the run says so.
-fn why_not_run(run: &Run, all: &[String], name: &str) -> Option<String> {
+fn why_not_run(run: &Run, all: &[String], name: &str) -> String {
     let record = all.iter().zip(&run.verdicts).find(|(other, _)| *other == name).map(|(_, record)| record);
     let of_record = record.and_then(|record| record.not_run.as_ref());
-    let engine = |state: &&EngineState| name.split(' ').nth(1) == Some(state.name.as_str());
+    let engine = |state: &&EngineState| engine_of(name) == state.name;
     let of_engine = || run.engines.iter().find(engine)?.not_run.as_ref();
-    of_record.or_else(of_engine).map(|why| why.reason.clone())
+    of_record.or_else(of_engine).map_or(String::new(), |why| format!("; not run now: {}", why.reason))
 }
 
 fn push(found: &mut Vec<Difference>, weight: Weight, about: &str, text: String) {

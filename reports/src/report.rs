@@ -47,7 +47,8 @@ impl Report {
         }
         let loud = self.changes(Weight::Loud).count();
         if loud > 0 {
-            parts.push(format!("{loud} claims changed or weakened against the base"));
+            let claims = if loud == 1 { "claim" } else { "claims" };
+            parts.push(format!("{loud} {claims} changed or weakened against the base"));
         }
         if parts.is_empty() {
             parts.push(format!("all as expected: {}", self.by_extent()));

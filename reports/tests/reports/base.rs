@@ -85,6 +85,15 @@ fn proofs_that_were_dropped_weakened_or_added_where_none_can_run() {
 }
 
 #[test]
+fn an_engine_without_any_verdict_is_one_line() {
+    let mut verdicts = good().verdicts;
+    verdicts.push(proof(Verdict::Holds));
+    verdicts.push(VariantRecord { variant: s("b_proof"), ..proof(Verdict::Holds) });
+    let found = differences(&Baseline::of(&run(verdicts)), &good(), false);
+    only(found, Weight::Loud, "kani: all 2 verdicts vanished, the first is iova/a_proof kani");
+}
+
+#[test]
 fn properties_and_witnesses_that_were_dropped_weakened_or_added() {
     let found = after(|now| drop(now.verdicts[0].properties.remove(1)));
     only(found, Weight::Loud, "ldt/mainline exact: both-slots-used vanished: it was SEEN");
