@@ -330,6 +330,11 @@ pub(crate) fn counts(record: &VariantRecord) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
+/// A time as it is printed.
+pub(crate) fn seconds(seconds: f64) -> String {
+    format!("{seconds:.2}")
+}
+
 /// The broken property that tells most and has a counterexample, with it.
 pub(crate) fn telling_counterexample(record: &VariantRecord) -> Option<(&PropertyRecord, &Counterexample)> {
     record.broken().into_iter().find_map(|p| Some((p, p.counterexample.as_ref()?)))
