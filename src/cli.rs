@@ -48,7 +48,7 @@ pub enum Format {
     /// For people.
     #[default]
     Text,
-    /// For programs; docs/results-schema.md describes what `check` writes.
+    /// For programs; the form is described in docs/results-schema.md, that of `prove` in docs/proofs.md.
     Json,
 }
 

@@ -81,7 +81,7 @@ fn record(engine: Engine, proof: &ProofResult, how_to_run: &str) -> VariantRecor
             record.as_expected = false;
         }
         gate::Verdict::NotRun { .. } => record.differences.clear(),
-        gate::Verdict::Proved | gate::Verdict::Tested => {}
+        gate::Verdict::Proved | gate::Verdict::Tested { .. } => {}
     }
     record
 }
@@ -103,7 +103,11 @@ fn counts(proof: &ProofResult) -> Vec<Count> {
     let count = |name: &str, value: usize| Count { name: name.to_string(), value: value as u64 };
     let checks = proof.checks.map(|checks| count("checks", checks));
     let unreachable = proof.unreachable.map(|checks| count("unreachable checks", checks));
-    [Some(count("assertions", proof.asserts)), checks, unreachable].into_iter().flatten().collect()
+    let inputs = match proof.verdict {
+        gate::Verdict::Tested { inputs: Some(inputs) } => Some(Count { name: "inputs".to_string(), value: inputs }),
+        _ => None,
+    };
+    [Some(count("assertions", proof.asserts)), checks, unreachable, inputs].into_iter().flatten().collect()
 }
 
 /// What the proof claims, and as witnesses its covers. A twin claims that the first of its properties is broken; the
@@ -111,7 +115,7 @@ fn counts(proof: &ProofResult) -> Vec<Count> {
 fn properties(proof: &ProofResult) -> Vec<PropertyRecord> {
     let expected = if proof.twin { Verdict::Broken } else { Verdict::Holds };
     let (verdict, counterexample) = match &proof.verdict {
-        gate::Verdict::Proved | gate::Verdict::Tested => (expected, None),
+        gate::Verdict::Proved | gate::Verdict::Tested { .. } => (expected, None),
         gate::Verdict::NotRun { .. } => (Verdict::NotRun, None),
         gate::Verdict::NotProved { reasons } if !proof.twin && reasons.iter().any(is_failed) => {
             let texts: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
@@ -151,7 +155,7 @@ fn cover_verdict(proof: &ProofResult, cover: &Cover) -> Verdict {
         (Some(false), _) => Verdict::Unseen,
         (None, gate::Verdict::NotRun { .. }) => Verdict::NotRun,
         // A test that passed reached every cover: the stand-in sees to that.
-        (None, gate::Verdict::Tested) => Verdict::Seen,
+        (None, gate::Verdict::Tested { .. }) => Verdict::Seen,
         (None, _) => Verdict::Undecided,
     }
 }

@@ -80,3 +80,30 @@ fn project() -> Result<PathBuf, Failure> {
         Failure::usage("the proofs are not here: run it in a checkout of the project (no proofs/census.toml)")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::catalogue::CATALOGUE;
+
+    /// The gate knows nothing of mechanisms; what the census says about them is compared with the catalogue here.
+    #[test]
+    fn proofs_are_about_variants_that_hold_and_twins_about_what_is_broken() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("proofs/census.toml");
+        let census = gate::census::Census::read(&file).expect("the census");
+        for entry in &census.proofs {
+            let module = entry.name.split("::").next().unwrap_or_default().replace('_', "-");
+            let mechanism = CATALOGUE.iter().find(|m| m.name == module).expect("a mechanism");
+            let variant = mechanism.variants.iter().find(|v| v.name == entry.variant);
+            let variant = variant.unwrap_or_else(|| panic!("{}: no variant {}", entry.name, entry.variant));
+            let broken = variant.expect.broken;
+            assert_eq!(entry.twin, !broken.is_empty(), "{}: {}", entry.name, entry.variant);
+            if entry.twin {
+                let is_broken = |id: &&String| id.as_str() == "inductive-invariant" || broken.contains(&id.as_str());
+                let other: Vec<&String> = entry.properties.iter().filter(|id| !is_broken(id)).collect();
+                assert!(other.is_empty(), "{}: {} does not break {other:?}", entry.name, entry.variant);
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use checker::{Checker, Outcome};
 use models::machine::{
     Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, PropertyKind, Size, SizeError,
-    Variant, has_invariant,
+    Variant, invariant_of, keeps_invariant,
 };
 use models::stateright::Checked;
 use reports::timeline::{Change, Event, Table, changes};
@@ -74,8 +74,7 @@ impl<M: Machine> Run<M> {
 
 impl<M: Machine> Bound<M> {
     fn has_invariant(&self) -> bool {
-        // A machine that cannot say how it starts has other worries, which are told elsewhere.
-        catch(|| has_invariant(&self.machine)).unwrap_or(false)
+        invariant_of(&self.machine).is_some()
     }
 
     fn place(&self, position: usize, step: M::Step) -> Place {
@@ -126,7 +125,7 @@ impl<M: Machine> Bound<M> {
     /// Whether each predicate is true in this state, `inductive-invariant` (if there is one) and `no-deadlock` last.
     fn truths(&self, place: &Place, state: &M::State) -> Result<Vec<Truth>, WalkError> {
         let mut all: Vec<Truth> = M::PROPERTIES.iter().map(|p| truth(|| (p.holds)(&self.machine, state))).collect();
-        all.extend(self.has_invariant().then(|| truth(|| self.machine.keeps_invariant(state) == Some(true))));
+        all.extend(self.has_invariant().then(|| truth(|| keeps_invariant(&self.machine, state) == Some(true))));
         let stuck = self.is_stuck(place, state)?;
         all.push(truth(|| !stuck || self.machine.is_final(state)));
         Ok(all)
@@ -363,10 +362,12 @@ impl<M: Machine> Walkable for Bound<M> {
             says: p.says,
             stated_at: format!("{}:{}", p.stated_at.file(), p.stated_at.line()),
         });
-        let added = |name, says, by: &str| PropertyWords { name, witness: false, says, stated_at: by.to_string() };
-        let invariant =
-            self.has_invariant().then(|| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, "the proofs"));
-        stated.chain(invariant).chain([added(NO_DEADLOCK, NO_DEADLOCK_SAYS, "every machine")]).collect()
+        let added = |name, says, stated_at| PropertyWords { name, witness: false, says, stated_at };
+        let invariant = invariant_of(&self.machine).map(|invariant| {
+            let at = format!("{}:{}", invariant.stated_at.file(), invariant.stated_at.line());
+            added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, at)
+        });
+        stated.chain(invariant).chain([added(NO_DEADLOCK, NO_DEADLOCK_SAYS, "every machine".to_string())]).collect()
     }
     fn kinds(&self) -> Vec<KindWords> {
         let kinds = M::KINDS.iter().enumerate().map(|(index, kind)| KindWords {

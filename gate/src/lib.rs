@@ -157,7 +157,10 @@ pub enum Verdict {
         reasons: Vec<Reason>,
     },
     /// Run as a test on some values, and nothing failed. That is no proof.
-    Tested,
+    Tested {
+        /// How many drawn inputs satisfied all assumptions, as the test says itself.
+        inputs: Option<u64>,
+    },
     /// It did not run.
     NotRun {
         /// Why.
@@ -236,9 +239,18 @@ pub enum Tool {
     NotAsked,
 }
 
+/// The `schema` of a report.
+pub const SCHEMA: &str = "kverdict-proofs";
+/// The `version` of a report; `docs/proofs.md` describes it.
+pub const VERSION: u32 = 1;
+
 /// Everything that one run found out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// Always [`VERSION`]. A change that an older reader would misread raises it.
+    pub version: u32,
     /// Engine.
     pub engine: Engine,
     /// The tool.
@@ -280,7 +292,7 @@ impl Report {
             *match proof.verdict {
                 Verdict::Proved => &mut sum.proved,
                 Verdict::NotProved { .. } => &mut sum.not_proved,
-                Verdict::Tested => &mut sum.tested,
+                Verdict::Tested { .. } => &mut sum.tested,
                 Verdict::NotRun { .. } => &mut sum.not_run,
             } += 1;
         }
@@ -355,6 +367,8 @@ pub fn prove(
         None => Tool::NotAsked,
     };
     Ok(Report {
+        schema: SCHEMA,
+        version: VERSION,
         engine: options.engine,
         kani,
         errors,
@@ -500,6 +514,7 @@ fn as_tests(
 ) -> Result<Vec<ProofResult>, Error> {
     let mut command = Command::new("cargo");
     command.current_dir(&workspace.root).args(["test", "--no-fail-fast", "--package", &workspace.package, "--lib"]);
+    command.args(["--", "--show-output", "--exact"]).args(selected.iter().map(|proof| &proof.name));
     command.env("CARGO_TERM_COLOR", "never");
     let finished = process::run(&mut command, Duration::from_secs(1200), stop)?;
     let tests = match &finished {
@@ -513,7 +528,7 @@ fn as_tests(
         let verdict = match &tests {
             Err(reason) => Verdict::NotRun { reason: reason.clone() },
             Ok(tests) => match tests.verdict(&proof.name) {
-                Some(libtest::Verdict::Passed) => Verdict::Tested,
+                Some(libtest::Verdict::Passed) => Verdict::Tested { inputs: inputs(tests.printed(&proof.name)) },
                 Some(libtest::Verdict::Failed) => {
                     let text = tests.printed(&proof.name).trim().to_string();
                     Verdict::NotProved { reasons: vec![Reason { kind: ReasonKind::Failed, text }] }
@@ -527,6 +542,12 @@ fn as_tests(
         result
     };
     Ok(selected.iter().map(result).collect())
+}
+
+/// The number that the stand-in for Kani prints: `proofs::x: 10000 of 12345 draws survived`.
+fn inputs(printed: &str) -> Option<u64> {
+    let line = printed.lines().find(|line| line.ends_with(" draws survived"))?;
+    line.rsplit_once(": ")?.1.split(' ').next()?.parse().ok()
 }
 
 fn try_mutations(

@@ -25,7 +25,7 @@ impl Tests {
         self.tests.iter().find(|(test, _)| test == name).map(|(_, verdict)| *verdict)
     }
 
-    /// What a failed test printed.
+    /// What a test printed, if it failed or if all output was asked for.
     pub fn printed(&self, name: &str) -> &str {
         self.sections.iter().find(|(test, _)| test == name).map(|(_, text)| text.as_str()).unwrap_or_default()
     }
@@ -57,7 +57,7 @@ pub fn parse(text: &str) -> Result<Tests, String> {
         } else if let Some(name) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
             section = Some(name.to_string());
             found.sections.push((name.to_string(), String::new()));
-        } else if line == "failures:" {
+        } else if line == "failures:" || line == "successes:" {
             section = None;
         } else if section.is_some()
             && let Some((_, text)) = found.sections.last_mut()

@@ -462,8 +462,9 @@ fn with_test(
             if failed_where_named(mutation, proof, printed) {
                 Outcome::Caught { by: test }
             } else {
-                let first = printed.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-                Outcome::Survived { what: format!("the test fails elsewhere: {first}") }
+                // Where it panicked, and what it said.
+                let lines: Vec<&str> = printed.lines().map(str::trim).filter(|line| !line.is_empty()).take(2).collect();
+                Outcome::Survived { what: format!("the test fails elsewhere: {}", lines.join(" ")) }
             }
         }
         Some(Verdict::Passed) => Outcome::Survived { what: format!("{test} passes") },

@@ -50,7 +50,8 @@ fn proof_line(proof: &ProofResult, width: usize) -> String {
         Verdict::Proved if proof.twin => ("BROKEN", "as expected  ".to_string()),
         Verdict::Proved => ("PROVED", String::new()),
         Verdict::NotProved { .. } => ("NOT PROVED", String::new()),
-        Verdict::Tested => ("TESTED", "on some values, not proved".to_string()),
+        Verdict::Tested { inputs: Some(inputs) } => ("TESTED", format!("on {inputs} drawn inputs, not proved")),
+        Verdict::Tested { inputs: None } => ("TESTED", "on some inputs, not proved".to_string()),
         Verdict::NotRun { reason } => ("NOT RUN", reason.clone()),
     };
     let mut text =
@@ -107,7 +108,13 @@ fn sum(report: &Report) -> String {
         Tool::NotRun { reason, .. } => {
             let _ = write!(text, " · Kani: {reason}");
         }
-        Tool::NotAsked if report.engine == Engine::Enumerate => text.push_str(" · as tests, without Kani"),
+        Tool::NotAsked if report.engine == Engine::Enumerate => {
+            let inputs = report.proofs.iter().filter_map(|proof| match proof.verdict {
+                Verdict::Tested { inputs } => inputs,
+                _ => None,
+            });
+            let _ = write!(text, " · as tests, without Kani, on {} drawn inputs", inputs.sum::<u64>());
+        }
         Tool::NotAsked => {}
     }
     text

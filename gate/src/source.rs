@@ -157,6 +157,10 @@ struct Function {
     mentions: BTreeSet<String>,
     /// The type, where this is the `any` of an `Arbitrary`.
     arbitrary: Option<String>,
+    /// A function without `pub`, which only its module and those below it can call.
+    private: bool,
+    /// It makes values: its name begins with `any_`, or it is given a function `choose` to choose them with.
+    makes_values: bool,
 }
 
 /// The attributes of a proof.
@@ -271,7 +275,10 @@ impl Crate {
         for item in items {
             match item {
                 syn::Item::Fn(function) => {
-                    self.function(&function.attrs, &function.sig, &function.block, module, place)
+                    let before = self.functions.len();
+                    self.function(&function.attrs, &function.sig, &function.block, module, place);
+                    let private = matches!(function.vis, syn::Visibility::Inherited);
+                    self.functions[before..].iter_mut().for_each(|found| found.private = private);
                 }
                 syn::Item::Mod(inner) => self.module(inner, module, folder, place),
                 syn::Item::Impl(block) => {
@@ -358,13 +365,20 @@ impl Crate {
             name.push(sig.ident.to_string());
             self.found.push((self.functions.len(), name.join("::"), attributes));
         }
-        self.functions.push(function);
+        if enabled {
+            self.functions.push(function);
+        }
     }
 
     fn body(&mut self, sig: &syn::Signature, block: &syn::Block, place: &Place) -> Function {
         let line = sig.ident.span().start().line;
         let mut function =
             Function { file: place.short.clone(), name: sig.ident.to_string(), line, ..Function::default() };
+        let chooses = sig.inputs.iter().any(|input| match input {
+            syn::FnArg::Typed(typed) => matches!(&*typed.pat, syn::Pat::Ident(name) if name.ident == "choose"),
+            syn::FnArg::Receiver(_) => false,
+        });
+        function.makes_values = chooses || function.name.starts_with("any_");
         let mut body = Body { place, function: &mut function };
         body.visit_block(block);
         mentions(&quote_tokens(sig), &mut function.mentions);
@@ -498,7 +512,7 @@ impl Crate {
 /// The assumptions of a function, and the function itself where it is a helper that makes values.
 fn assumptions(function: &Function, is_helper: bool) -> Vec<Assumption> {
     let mut all = function.assumptions.clone();
-    if is_helper && function.arbitrary.is_none() && function.name.starts_with("any_") {
+    if is_helper && function.arbitrary.is_none() && function.makes_values {
         all.push(Assumption {
             file: function.file.clone(),
             line: function.line,
@@ -511,7 +525,7 @@ fn assumptions(function: &Function, is_helper: bool) -> Vec<Assumption> {
 }
 
 /// Every function that one leads to. Names are matched without their paths: where a name is ambiguous, those of the same file are
-/// meant if there are any, and else all of them, so that no assumption is left out.
+/// meant if there are any, and else all that can be called from there, so that no assumption is left out.
 fn reach(functions: &[Function], by_name: &HashMap<&str, Vec<usize>>, start: usize) -> Vec<usize> {
     let mut reached = vec![start];
     let mut next = 0;
@@ -519,9 +533,11 @@ fn reach(functions: &[Function], by_name: &HashMap<&str, Vec<usize>>, start: usi
         next += 1;
         for name in &functions[current].mentions {
             let all = by_name.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
-            let near: Vec<usize> =
-                all.iter().copied().filter(|f| functions[*f].file == functions[current].file).collect();
-            for target in if near.is_empty() { all.to_vec() } else { near } {
+            let file = functions[current].file.as_str();
+            let near: Vec<usize> = all.iter().copied().filter(|f| functions[*f].file == file).collect();
+            let visible = |f: &usize| !functions[*f].private || is_below(file, &functions[*f].file);
+            let far = || all.iter().copied().filter(visible).collect();
+            for target in if near.is_empty() { far() } else { near } {
                 if !reached.contains(&target) {
                     reached.push(target);
                 }
@@ -529,6 +545,13 @@ fn reach(functions: &[Function], by_name: &HashMap<&str, Vec<usize>>, start: usi
         }
     }
     reached
+}
+
+/// Whether a file belongs to a module below that of another one.
+fn is_below(file: &str, other: &str) -> bool {
+    let module = other.strip_suffix("/mod.rs").or_else(|| other.strip_suffix("/lib.rs"));
+    let module = module.or_else(|| other.strip_suffix(".rs")).unwrap_or(other);
+    file.strip_prefix(module).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The file that is being read.
@@ -746,10 +769,10 @@ fn count_path(tokens: &TokenStream, name: &str) -> usize {
 }
 
 /// Every name that may be a call or a type: one before `(`, before `::<`, one that starts with a capital letter, or one that is passed
-/// alone as an argument.
+/// as an argument or assigned, as a function may be.
 fn mentions(tokens: &TokenStream, names: &mut BTreeSet<String>) {
     let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
-    let only = trees.len() == 1;
+    let is_punct = |tree: Option<&TokenTree>, of: &str| matches!(tree, Some(TokenTree::Punct(punct)) if of.contains(punct.as_char()));
     for (index, tree) in trees.iter().enumerate() {
         match tree {
             TokenTree::Group(group) => mentions(&group.stream(), names),
@@ -760,7 +783,11 @@ fn mentions(tokens: &TokenStream, names: &mut BTreeSet<String>) {
                     matches!(next, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
                 let path = matches!(next, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
                     && matches!(trees.get(index + 3), Some(TokenTree::Punct(punct)) if punct.as_char() == '<');
-                if called || path || only || text.starts_with(|c: char| c.is_ascii_uppercase()) {
+                let before = index.checked_sub(1).and_then(|before| trees.get(before));
+                let is_mut = matches!(before, Some(TokenTree::Ident(word)) if word == "mut");
+                let passed = (before.is_none() || is_mut || is_punct(before, ",&=>|"))
+                    && (next.is_none() || is_punct(next, ",;"));
+                if called || path || passed || text.starts_with(|c: char| c.is_ascii_uppercase()) {
                     names.insert(text);
                 }
             }

@@ -18,7 +18,7 @@ use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 /// How many draws must survive all assumptions. More are not made.
 const SURVIVORS: u32 = 10_000;
 /// How many draws are made at most.
-const DRAWS: u32 = 300_000;
+const DRAWS: u32 = 100_000;
 /// With fewer survivors than this the test fails: it would say next to nothing.
 const SURVIVORS_LEAST: u32 = 200;
 /// How often [`any_where`] draws again before it abandons the draw.

@@ -29,6 +29,10 @@ pub trait Machine: Clone + Debug + Send + Sync + Sized + 'static {
     const PARAMETERS: &'static [Parameter];
     /// What must always hold, and the situations that must be reachable. At most 32.
     const PROPERTIES: &'static [Property<Self>];
+    /// The inductive invariant that `proofs/` is about. The engines check it as the property [`INDUCTIVE_INVARIANT`] on
+    /// every state that they reach: the proofs say that no step leaves it, the search that it does not contradict what
+    /// really happens.
+    const INVARIANT: Option<Invariant<Self>> = None;
     /// The kinds of step, by which they are counted and explained. At most 32.
     const KINDS: &'static [StepKind];
 
@@ -45,14 +49,6 @@ pub trait Machine: Clone + Debug + Send + Sync + Sized + 'static {
     fn step(&self, state: &Self::State, step: Self::Step) -> Option<Self::State>;
     /// Whether a run may end here. A state without steps that is not final is a deadlock.
     fn is_final(&self, state: &Self::State) -> bool;
-
-    /// Whether `state` satisfies the inductive invariant that `proofs/` is about; `None` if this variant has
-    /// none, at whatever size. The engines check it as the property [`INDUCTIVE_INVARIANT`] on every state that they reach:
-    /// the proofs say that no step leaves it, the search that it does not contradict what really happens.
-    fn keeps_invariant(&self, state: &Self::State) -> Option<bool> {
-        let _ = state;
-        None
-    }
 
     /// The index of the step's kind in [`Machine::KINDS`].
     fn kind(&self, step: Self::Step) -> usize;
@@ -129,15 +125,39 @@ impl Expect {
 /// The property that every machine has: a state without steps is one in which a run may end.
 pub const NO_DEADLOCK: &str = "no-deadlock";
 
-/// The property that a machine with an inductive invariant has beside its own; see [`Machine::keeps_invariant`].
+/// The property that a variant with an inductive invariant has beside those of its machine.
 pub const INDUCTIVE_INVARIANT: &str = "inductive-invariant";
 /// What goes wrong if it breaks.
 pub const INDUCTIVE_INVARIANT_SAYS: &str =
     "the proofs for any number of steps start from states among which those that really occur are missing";
 
-/// Whether a machine has an inductive invariant.
-pub fn has_invariant<M: Machine>(machine: &M) -> bool {
-    machine.initial_states().iter().all(|state| machine.keeps_invariant(state).is_some())
+/// An inductive invariant.
+#[derive(Debug)]
+pub struct Invariant<M: Machine> {
+    /// Whether it is about this variant, at whatever size.
+    pub covers: fn(&M) -> bool,
+    /// The predicate.
+    pub holds: fn(&M, &M::State) -> bool,
+    /// Where in the source it is stated.
+    pub stated_at: &'static Location<'static>,
+}
+
+impl<M: Machine> Invariant<M> {
+    /// An invariant `holds` of the variants that `covers` is true for.
+    #[track_caller]
+    pub const fn new(covers: fn(&M) -> bool, holds: fn(&M, &M::State) -> bool) -> Self {
+        Self { covers, holds, stated_at: Location::caller() }
+    }
+}
+
+/// The inductive invariant of this variant, if it has one.
+pub fn invariant_of<M: Machine>(machine: &M) -> Option<Invariant<M>> {
+    M::INVARIANT.filter(|invariant| (invariant.covers)(machine))
+}
+
+/// Whether `state` satisfies the inductive invariant of this variant; `None` if it has none.
+pub fn keeps_invariant<M: Machine>(machine: &M, state: &M::State) -> Option<bool> {
+    invariant_of(machine).map(|invariant| (invariant.holds)(machine, state))
 }
 
 /// Whether a property is a claim or a witness.

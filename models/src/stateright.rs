@@ -5,7 +5,7 @@
 
 use stateright::{Expectation, Model, Property};
 
-use crate::machine::{has_invariant, Machine, PropertyKind, INDUCTIVE_INVARIANT};
+use crate::machine::{invariant_of, keeps_invariant, Machine, PropertyKind, INDUCTIVE_INVARIANT};
 
 /// A machine in the form that Stateright and the exact engine take.
 #[derive(Clone, Debug)]
@@ -52,10 +52,10 @@ impl<M: Machine> Model for Checked<M> {
             name: property.name,
             condition,
         });
-        let invariant = has_invariant(&self.0).then_some(Property {
+        let invariant = invariant_of(&self.0).map(|_| Property {
             expectation: Expectation::Always,
             name: INDUCTIVE_INVARIANT,
-            condition: |checked: &Self, state: &M::State| checked.0.keeps_invariant(state) == Some(true),
+            condition: |checked: &Self, state: &M::State| keeps_invariant(&checked.0, state) == Some(true),
         });
         adapted.chain(invariant).collect()
     }

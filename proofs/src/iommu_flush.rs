@@ -33,6 +33,9 @@ use models::iommu_flush::{
 };
 use models::machine::{Machine, Size};
 
+#[cfg(not(kani))]
+use crate::samples::{near, possible_step, Samples, Source};
+
 /// The only binder, as a thread.
 const BINDER: u8 = FLUSHERS_MAX as u8;
 
@@ -45,79 +48,75 @@ fn rcu() -> IommuFlush {
     machine(Config::RCU)
 }
 
-// -- Any value of a kind.
+// -- Any value of a kind. Every number is chosen below a bound, so that Kani and the tests share the making.
+
+/// Any number below `end`.
+fn any_below(end: u8) -> u8 {
+    kani::any_where(|value: &u8| *value < end) // domain: the values that the field can take
+}
+
+/// Any state of this size.
+fn any_state() -> State {
+    #[cfg(not(kani))]
+    return sampled();
+    #[cfg(kani)]
+    state(&mut any_below)
+}
 
 /// Any state that satisfies the invariant.
 fn any_good_state(m: &IommuFlush) -> State {
-    let state = any_state(m);
+    let state = any_state();
     kani::assume(m.invariant(&state)); // hypothesis
     state
 }
 
-/// Any state of this size.
-#[cfg(kani)]
-fn any_state(_: &IommuFlush) -> State {
-    any_fields()
-}
-
-/// Random states hardly ever satisfy the invariant, so it is helped. A state that satisfies it is left as it is (a test
-/// of the model says so), so that each can be drawn.
-#[cfg(not(kani))]
-fn any_state(m: &IommuFlush) -> State {
-    m.repaired(any_fields())
-}
-
 /// Any value of every field. The slots that a machine of this size does not have are as the invariant wants them.
-fn any_fields() -> State {
+fn state<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> State {
     State {
-        build: match any_below(8) {
+        build: match choose(8) {
             0 => Build::NotYet,
             1 => Build::Failed,
             _ => Build::Done,
         },
         hardware: Hardware {
-            uses: [any_use(), any_use(), any_use(), any_use()],
-            pmd: any_set(),
-            pte: any_set(),
-            iommus: [any_iommu(), Iommu::QUIET],
-            cpu_upper: any_set(),
-            cpu_leaf: any_set(),
+            uses: [page_use(choose), page_use(choose), page_use(choose), page_use(choose)],
+            pmd: set(choose),
+            pte: set(choose),
+            iommus: [iommu(choose), Iommu::QUIET],
+            cpu_upper: set(choose),
+            cpu_leaf: set(choose),
         },
-        pointer: kani::any(),
-        users: any_set(),
-        text: kani::any(),
-        data: kani::any(),
-        mutex: if kani::any() { NOBODY } else { any_below(4) },
-        binds_left: kani::any(),
-        bound: any_set(),
-        buffers: [any_buffer(), any_buffer(), any_buffer(), Buffer([Store::None; BUFFER])],
-        flushers: [any_flusher(), any_flusher()],
-        binders: [any_binder(), Binder::IDLE],
+        pointer: choose(2) == 1,
+        users: set(choose),
+        text: choose(2) == 1,
+        data: choose(2) == 1,
+        mutex: if choose(2) == 0 { NOBODY } else { choose(4) },
+        binds_left: choose(16) << 4 | choose(16),
+        bound: set(choose),
+        buffers: [buffer(choose), buffer(choose), buffer(choose), Buffer([Store::None; BUFFER])],
+        flushers: [flusher(choose), flusher(choose)],
+        binders: [binder(choose), Binder::IDLE],
     }
 }
 
-fn any_below(end: u8) -> u8 {
-    kani::any_where(|value: &u8| *value < end) // domain: the values that the field can take
+fn set<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Set {
+    Set(choose(4))
 }
 
-fn any_set() -> Set {
-    Set(u8::from(kani::any::<bool>()) | u8::from(kani::any::<bool>()) << 1)
+fn area<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> u8 {
+    choose(2)
 }
 
-fn any_area() -> u8 {
-    u8::from(kani::any::<bool>())
-}
-
-fn any_level() -> Level {
-    if kani::any() {
+fn level<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Level {
+    if choose(2) == 0 {
         Level::Data
     } else {
         Level::Table
     }
 }
 
-fn any_use() -> Use {
-    match any_below(5) {
+fn page_use<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Use {
+    match choose(5) {
         0 => Use::Free,
         1 => Use::Table,
         2 => Use::Data,
@@ -126,9 +125,9 @@ fn any_use() -> Use {
     }
 }
 
-fn any_walk() -> Walk {
-    let area = any_area();
-    match any_below(5) {
+fn walk<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Walk {
+    let area = area(choose);
+    match choose(5) {
         0 => Walk::Idle,
         1 => Walk::Started(area),
         2 => Walk::InTable(area),
@@ -137,28 +136,28 @@ fn any_walk() -> Walk {
     }
 }
 
-fn any_iommu() -> Iommu {
+fn iommu<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Iommu {
     Iommu {
-        entry: kani::any(),
-        entry_cached: kani::any(),
-        working: kani::any(),
-        upper: any_set(),
-        leaf: any_set(),
-        wild: any_set(),
-        walk: any_walk(),
+        entry: choose(2) == 1,
+        entry_cached: choose(2) == 1,
+        working: choose(2) == 1,
+        upper: set(choose),
+        leaf: set(choose),
+        wild: set(choose),
+        walk: walk(choose),
     }
 }
 
-fn any_request() -> Request {
+fn request<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Request {
     Request {
-        progress: match any_below(3) {
+        progress: match choose(3) {
             0 => Progress::Unused,
             1 => Progress::Pending,
             _ => Progress::Done,
         },
-        iommu: any_below(2),
-        areas: any_set(),
-        scope: match any_below(3) {
+        iommu: choose(2),
+        areas: set(choose),
+        scope: match choose(3) {
             0 => Scope::BothLevels,
             1 => Scope::LeafOnly,
             _ => Scope::Pasid,
@@ -166,13 +165,13 @@ fn any_request() -> Request {
     }
 }
 
-fn any_buffer() -> Buffer {
-    Buffer([any_store(), any_store(), any_store()])
+fn buffer<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Buffer {
+    Buffer([store(choose), store(choose), store(choose)])
 }
 
-fn any_store() -> Store {
-    let number = any_area();
-    match any_below(10) {
+fn store<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Store {
+    let number = area(choose);
+    match choose(10) {
         0 => Store::None,
         1 => Store::ClearPte(number),
         2 => Store::ClearPmd(number),
@@ -187,44 +186,44 @@ fn any_store() -> Store {
 }
 
 /// A place in a list of acts: none has more than 12.
-fn any_place() -> u8 {
-    if kani::any() {
+fn place<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> u8 {
+    if choose(2) == 0 {
         IDLE
     } else {
-        any_below(13)
+        choose(13)
     }
 }
 
-fn any_flusher() -> Flusher {
+fn flusher<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Flusher {
     Flusher {
-        at: any_place(),
-        area: any_area(),
-        level: any_level(),
-        rcu: any_below(3),
-        fetched: match any_below(4) {
+        at: place(choose),
+        area: area(choose),
+        level: level(choose),
+        rcu: choose(3),
+        fetched: match choose(4) {
             0 => Target::Null,
             1 => Target::Function,
             2 => Target::OtherNotifier,
             _ => Target::CodeBytes,
         },
-        notifier: any_below(2),
-        todo: any_set(),
-        asleep: kani::any(),
-        request: any_request(),
-        loads: any_below(3),
-        calls: any_below(3),
+        notifier: choose(2),
+        todo: set(choose),
+        asleep: choose(2) == 1,
+        request: request(choose),
+        loads: choose(3),
+        calls: choose(3),
     }
 }
 
-fn any_binder() -> Binder {
+fn binder<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Binder {
     Binder {
-        at: any_place(),
-        unbinding: kani::any(),
-        iommu: any_below(2),
-        alone: kani::any(),
-        asleep: kani::any(),
-        waits_for: any_set(),
-        request: any_request(),
+        at: place(choose),
+        unbinding: choose(2) == 1,
+        iommu: choose(2),
+        alone: choose(2) == 1,
+        asleep: choose(2) == 1,
+        waits_for: set(choose),
+        request: request(choose),
     }
 }
 
@@ -235,12 +234,21 @@ fn go(m: &IommuFlush, s: &State, thread: u8) -> Option<(Act, State)> {
     m.step(s, Step::Go { thread, act }).map(|after| (act, after))
 }
 
-/// Any flusher's.
-fn any_flusher_goes(m: &IommuFlush, s: &State) -> Option<(Act, State)> {
-    if kani::any() {
-        go(m, s, 0)
-    } else {
-        go(m, s, 1)
+/// Any flusher's, of these acts.
+fn any_flusher_goes(m: &IommuFlush, s: &State, acts: &[Act]) -> Option<(Act, State)> {
+    #[cfg(not(kani))]
+    return match possible_step(
+        m,
+        s,
+        |step| matches!(step, Step::Go { thread, act } if (*thread as usize) < FLUSHERS_MAX && acts.contains(act)),
+    ) {
+        Step::Go { thread, .. } => go(m, s, thread),
+        _ => None,
+    };
+    #[cfg(kani)]
+    {
+        let went = if any_below(2) == 0 { go(m, s, 0) } else { go(m, s, 1) };
+        went.filter(|(act, _)| acts.contains(act))
     }
 }
 
@@ -274,7 +282,7 @@ fn the_invariant_holds_initially() {
 fn beginning_a_flush_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
-    let (area, level) = (any_area(), any_level());
+    let (area, level) = (area(&mut any_below), level(&mut any_below));
     let after = if kani::any() {
         m.step(&s, Step::Begin { flusher: 0, area, level })
     } else {
@@ -294,9 +302,8 @@ fn beginning_a_flush_keeps_it() {
 fn a_flusher_up_to_the_call_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
-    let Some((act, after)) = any_flusher_goes(&m, &s) else { return };
-    // cost: the other acts have proofs of their own
-    kani::assume(matches!(act, Act::FullBarrier | Act::F1ReadLock | Act::F2ReadPointer | Act::F3TestAndCall));
+    let acts = [Act::FullBarrier, Act::F1ReadLock, Act::F2ReadPointer, Act::F3TestAndCall];
+    let Some((act, after)) = any_flusher_goes(&m, &s, &acts) else { return };
     kani::cover!(act == Act::FullBarrier, "barrier");
     kani::cover!(act == Act::F1ReadLock, "lock");
     kani::cover!(act == Act::F2ReadPointer && s.pointer, "the pointer is set");
@@ -311,9 +318,8 @@ fn a_flusher_up_to_the_call_keeps_it() {
 fn the_function_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
-    let Some((act, after)) = any_flusher_goes(&m, &s) else { return };
-    // cost: the other acts have proofs of their own
-    kani::assume(matches!(act, Act::C1ReadPasidData | Act::C2Submit | Act::C3Wait | Act::C4Return));
+    let acts = [Act::C1ReadPasidData, Act::C2Submit, Act::C3Wait, Act::C4Return];
+    let Some((act, after)) = any_flusher_goes(&m, &s, &acts) else { return };
     kani::cover!(act == Act::C1ReadPasidData && s.users.is_empty(), "no user is left");
     kani::cover!(act == Act::C1ReadPasidData && !s.users.is_empty(), "there is a user");
     kani::cover!(act == Act::C2Submit, "submit");
@@ -328,9 +334,8 @@ fn the_function_keeps_it() {
 fn the_end_of_a_flush_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
-    let Some((act, after)) = any_flusher_goes(&m, &s) else { return };
-    // cost: the other acts have proofs of their own
-    kani::assume(matches!(act, Act::F4ReadUnlock | Act::F5FlushCpus | Act::F6FreePage));
+    let acts = [Act::F4ReadUnlock, Act::F5FlushCpus, Act::F6FreePage];
+    let Some((act, after)) = any_flusher_goes(&m, &s, &acts) else { return };
     kani::cover!(after.binders[0].waits_for != s.binders[0].waits_for, "a grace period waited for it");
     kani::cover!(act == Act::F5FlushCpus && s.hardware.cpu_upper != after.hardware.cpu_upper, "a CPU had the entry");
     kani::cover!(act == Act::F6FreePage, "free");
@@ -439,7 +444,7 @@ fn an_invalidation_keeps_it() {
 fn a_device_keeps_it() {
     let m = rcu();
     let s = any_good_state(&m);
-    let area = any_area();
+    let area = area(&mut any_below);
     let act = match any_below(6) {
         0 => DeviceAct::D1StartWalk(area),
         1 => DeviceAct::D2ReadUpper(area),
@@ -689,4 +694,122 @@ fn flusher_barrier_is_found() {
     kani::cover!(broken, "the pointer is in the buffer");
     kani::cover!(!broken, "the pointer is visible");
     assert!(broken != visible, "no-stale-iotlb");
+}
+
+// -- Without Kani.
+
+/// The first state with those fields of the second for which the choice falls so.
+#[cfg(not(kani))]
+fn mix(a: &State, b: &State, take_b: &mut dyn FnMut() -> bool) -> State {
+    let mut s = *a;
+    macro_rules! take {
+        ($($field:tt)*) => {
+            if take_b() {
+                s.$($field)* = b.$($field)*;
+            }
+        };
+    }
+    for frame in 0..s.hardware.uses.len() {
+        take!(hardware.uses[frame]);
+    }
+    for iommu in 0..s.hardware.iommus.len() {
+        take!(hardware.iommus[iommu]);
+        take!(hardware.iommus[iommu].entry);
+        take!(hardware.iommus[iommu].entry_cached);
+        take!(hardware.iommus[iommu].working);
+        take!(hardware.iommus[iommu].upper);
+        take!(hardware.iommus[iommu].leaf);
+        take!(hardware.iommus[iommu].wild);
+        take!(hardware.iommus[iommu].walk);
+    }
+    take!(hardware);
+    take!(hardware.pmd);
+    take!(hardware.pte);
+    take!(hardware.cpu_upper);
+    take!(hardware.cpu_leaf);
+    take!(build);
+    take!(pointer);
+    take!(users);
+    take!(text);
+    take!(data);
+    take!(mutex);
+    take!(binds_left);
+    take!(bound);
+    for cpu in 0..s.buffers.len() {
+        take!(buffers[cpu]);
+    }
+    for flusher in 0..s.flushers.len() {
+        if take_b() {
+            // What a flusher has cleared is in its buffer.
+            s.flushers[flusher] = b.flushers[flusher];
+            s.buffers[flusher] = b.buffers[flusher];
+        }
+        take!(flushers[flusher].at);
+        take!(flushers[flusher].area);
+        take!(flushers[flusher].level);
+        take!(flushers[flusher].rcu);
+        take!(flushers[flusher].fetched);
+        take!(flushers[flusher].notifier);
+        take!(flushers[flusher].todo);
+        take!(flushers[flusher].asleep);
+        take!(flushers[flusher].request);
+        take!(flushers[flusher].loads);
+        take!(flushers[flusher].calls);
+    }
+    for binder in 0..s.binders.len() {
+        take!(binders[binder]);
+        take!(binders[binder].at);
+        take!(binders[binder].unbinding);
+        take!(binders[binder].iommu);
+        take!(binders[binder].alone);
+        take!(binders[binder].asleep);
+        take!(binders[binder].waits_for);
+        take!(binders[binder].request);
+    }
+    s
+}
+
+/// A state with any values, half of the time with what the invariant determines filled in: without that it hardly ever
+/// has a part that fits; with it no value is there that a state in the invariant cannot have.
+#[cfg(not(kani))]
+fn any(m: &IommuFlush, choose: &mut dyn FnMut(u8) -> u8) -> State {
+    if choose(2) == 0 {
+        state(choose)
+    } else {
+        m.repaired(state(choose))
+    }
+}
+
+/// How many binds are to come the invariant does not say: one.
+#[cfg(not(kani))]
+fn source(m: &IommuFlush) -> Source<'_, IommuFlush> {
+    let plain = |s: &State| State { binds_left: 1, ..*s };
+    Source { machine: m, invariant: IommuFlush::invariant, any, mix, plain }
+}
+
+/// A sample, or something near one, or anything.
+#[cfg(not(kani))]
+fn sampled() -> State {
+    static SAMPLES: std::sync::OnceLock<Samples<State>> = std::sync::OnceLock::new();
+    let samples = SAMPLES.get_or_init(|| Samples::grow(&source(&rcu()), 40_000));
+    if any_below(3) == 0 {
+        rcu().repaired(state(&mut any_below))
+    } else {
+        near(samples, mix, || any(&rcu(), &mut any_below))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every version that the invariant is about, from states that are reached and states that are made.
+    #[test]
+    fn every_step_keeps_the_invariant() {
+        let mut versions: Vec<_> = IommuFlush::VARIANTS.iter().map(|v| (v.name, machine(v.config))).collect();
+        versions.retain(|(_, m)| m.has_invariant());
+        versions.sort_by_key(|(name, _)| *name != "rcu");
+        assert!(versions.len() >= 3);
+        crate::samples::steps_keep_the_invariant(&versions, source);
+    }
 }

@@ -52,6 +52,7 @@ fn shift(bits: u32) -> PageShift {
     PageShift::new(KERNEL, bits).expect("a shift below 64")
 }
 
+/// Any page size.
 fn any_shift() -> PageShift {
     shift(kani::any_where(|bits: &u32| *bits < 64)) // domain: __ffs() of an unsigned long
 }

@@ -21,9 +21,7 @@
 
 mod clear_asid;
 
-use models::ldt::memory::{
-    Content, Frame, Image, LdtId, LdtStruct, Memory, Mm, Page, Slot, Translations, Use, MAX_SIZE,
-};
+use models::ldt::memory::{Content, Frame, Image, LdtId, LdtStruct, Memory, Mm, Page, Slot, Translations, Use};
 use models::ldt::properties::{
     consistent_descriptor, foreign_ldtr_is_clear, generation_is_right, installed_ldt_alive, installed_slot_is_valid,
     lazy_flag_is_right, ldt_is_mapped, ldt_is_what_was_asked_for, locks_are_released, mapping_starts_clean,
@@ -37,6 +35,9 @@ use models::ldt::{
 };
 use models::machine::{Machine, Size};
 
+#[cfg(not(kani))]
+use crate::samples::{near, possible_step, Samples, Source};
+
 /// A version with 2 CPUs, 2 threads of which 1 calls, 1 CPU that may run something else, 2 entries, 6 calls, and
 /// 3 allocations that fail although there is memory.
 fn machine(config: Config) -> Ldt {
@@ -47,72 +48,58 @@ fn mainline() -> Ldt {
     machine(MAINLINE)
 }
 
-// -- Any value of a kind.
+// -- Any value of a kind. Every number is chosen below a bound, so that Kani and the tests share the making.
 
-/// Any state that satisfies the invariant.
-fn any_good_state(m: &Ldt) -> State {
-    let state = any_state(m);
-    kani::assume(m.invariant(&state)); // hypothesis
-    state
-}
-
-/// Any state of this size.
-#[cfg(kani)]
-fn any_state(_: &Ldt) -> State {
-    any_fields()
-}
-
-/// Random states hardly ever satisfy the invariant, so it is helped. A state that satisfies it is left as it is (a test
-/// of the model says so), so that each can be drawn.
-#[cfg(not(kani))]
-fn any_state(m: &Ldt) -> State {
-    m.repaired(any_fields())
-}
-
-/// Any value of every field. The CPU and the thread that a machine of this size does not have are as the invariant
-/// wants them.
-fn any_fields() -> State {
-    State {
-        cpus: [any_cpu(), any_cpu(), Cpu::FOREIGN],
-        threads: [any_thread(), any_thread(), Thread { pc: Pc::Gone, ..Thread::USER }],
-        memory: Memory {
-            frames: [any_frame(), any_frame(), any_frame(), any_frame()],
-            ldts: [any_ldt(), any_ldt(), any_ldt()],
-        },
-        mm: Mm {
-            ldt: any_id(),
-            entries: any_translations(),
-            tables: any_below(16),
-            upper: kani::any(),
-            visible: kani::any(),
-        },
-        mask: CpuSet(any_below(8)),
-        usr_sem: any_holder(),
-        lock: any_holder(),
-        table_lock: any_holder(),
-        calls: any_below(7),
-        failures: any_below(4),
-        now: any_image(),
-        before: any_image(),
-    }
-}
-
+/// Any number below `end`.
 fn any_below(end: u8) -> u8 {
     kani::any_where(|value: &u8| *value < end) // domain: the values that the field can take
 }
 
-/// One of 4, each as often where values are drawn.
-fn any_of_4() -> u8 {
-    u8::from(kani::any::<bool>()) | u8::from(kani::any::<bool>()) << 1
+/// Any state of this size.
+fn any_state() -> State {
+    #[cfg(not(kani))]
+    return sampled();
+    #[cfg(kani)]
+    state(&mut any_below)
 }
 
-/// One of 64, likewise.
-fn any_of_64() -> u8 {
-    any_of_4() | any_of_4() << 2 | any_of_4() << 4
+/// Any state that satisfies the invariant.
+fn any_good_state(m: &Ldt) -> State {
+    let state = any_state();
+    kani::assume(m.invariant(&state)); // hypothesis
+    state
 }
 
-fn any_id() -> Option<LdtId> {
-    match any_of_4() {
+/// Any value of every field. The CPU and the thread that a machine of this size does not have are as the invariant
+/// wants them.
+fn state<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> State {
+    State {
+        cpus: [cpu(choose), cpu(choose), Cpu::FOREIGN],
+        threads: [thread(choose), thread(choose), Thread { pc: Pc::Gone, ..Thread::USER }],
+        memory: Memory {
+            frames: [frame(choose), frame(choose), frame(choose), frame(choose)],
+            ldts: [ldt(choose), ldt(choose), ldt(choose)],
+        },
+        mm: Mm {
+            ldt: id(choose),
+            entries: translations(choose),
+            tables: choose(16),
+            upper: choose(2) == 1,
+            visible: choose(2) == 1,
+        },
+        mask: CpuSet(choose(8)),
+        usr_sem: holder(choose),
+        lock: holder(choose),
+        table_lock: holder(choose),
+        calls: choose(7),
+        failures: choose(4),
+        now: image(choose),
+        before: image(choose),
+    }
+}
+
+fn id<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Option<LdtId> {
+    match choose(4) {
         0 => None,
         1 => Some(LdtId::L0),
         2 => Some(LdtId::L1),
@@ -120,16 +107,16 @@ fn any_id() -> Option<LdtId> {
     }
 }
 
-fn any_thread_id() -> ThreadId {
-    if kani::any() {
+fn thread_id<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> ThreadId {
+    if choose(2) == 0 {
         ThreadId::T0
     } else {
         ThreadId::T1
     }
 }
 
-fn any_holder() -> Option<ThreadId> {
-    match any_of_4() {
+fn holder<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Option<ThreadId> {
+    match choose(4) {
         0 => Some(ThreadId::T0),
         1 => Some(ThreadId::T1),
         2 => Some(ThreadId::T2),
@@ -137,101 +124,94 @@ fn any_holder() -> Option<ThreadId> {
     }
 }
 
-fn any_slot() -> Option<Slot> {
-    match any_of_4() {
+fn slot<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Option<Slot> {
+    match choose(3) {
         0 => Some(Slot::S0),
         1 => Some(Slot::S1),
         _ => None,
     }
 }
 
-fn any_number_of_page() -> Page {
-    match any_of_4() {
-        0 => Page::P0,
-        1 => Page::P1,
-        2 => Page::P2,
-        _ => Page::P3,
+fn page<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Option<Page> {
+    match choose(5) {
+        0 => Some(Page::P0),
+        1 => Some(Page::P1),
+        2 => Some(Page::P2),
+        3 => Some(Page::P3),
+        _ => None,
     }
 }
 
-fn any_page() -> Option<Page> {
-    if kani::any() {
-        Some(any_number_of_page())
-    } else {
-        None
-    }
-}
-
-fn any_translations() -> Translations {
-    Translations::NONE.with(Slot::S0, 0, any_page()).with(Slot::S0, 1, any_page()).with(Slot::S1, 0, any_page()).with(
-        Slot::S1,
-        1,
-        any_page(),
-    )
+fn translations<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Translations {
+    Translations::NONE
+        .with(Slot::S0, 0, page(choose))
+        .with(Slot::S0, 1, page(choose))
+        .with(Slot::S1, 0, page(choose))
+        .with(Slot::S1, 1, page(choose))
 }
 
 /// Any LDT of up to 2 entries.
-fn any_image() -> Image {
-    let (first, second) = (any_below(8), any_below(8));
-    match any_of_4() {
+fn image<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Image {
+    let (first, second) = (choose(8), choose(8));
+    match choose(3) {
         0 => Image::NONE,
         1 => Image::NONE.with(0, first),
         _ => Image::NONE.with(0, first).with(1, second),
     }
 }
 
-fn any_frame() -> Frame {
+fn frame<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Frame {
     Frame {
-        used_by: if kani::any() { Use::Free } else { Use::Ldt },
-        content: Content::ZEROES.with(0, any_below(8)).with(1, any_below(8)),
+        used_by: if choose(2) == 0 { Use::Free } else { Use::Ldt },
+        content: Content::ZEROES.with(0, choose(8)).with(1, choose(8)),
     }
 }
 
-fn any_ldt() -> LdtStruct {
+fn ldt<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> LdtStruct {
     LdtStruct {
-        alive: kani::any(),
-        pages: [any_page(), any_page()],
-        entries: any_of_4(),
-        size: any_of_4(),
-        slot: any_slot(),
+        alive: choose(2) == 1,
+        pages: [page(choose), page(choose)],
+        entries: choose(4),
+        size: choose(4),
+        slot: slot(choose),
     }
 }
 
-fn any_ipi() -> Option<Ipi> {
-    match any_of_4() {
-        0 => Some(Ipi::Reload(any_thread_id())),
-        1 => Some(Ipi::Flush(any_thread_id())),
+fn ipi<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Option<Ipi> {
+    match choose(4) {
+        0 => Some(Ipi::Reload(thread_id(choose))),
+        1 => Some(Ipi::Flush(thread_id(choose))),
         2 => Some(Ipi::Unrelated),
         _ => None,
     }
 }
 
-fn any_cpu() -> Cpu {
+fn cpu<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Cpu {
     Cpu {
-        task: match any_of_4() {
+        task: match choose(3) {
             0 => Task::Borrower,
             1 => Task::Foreign,
-            _ => Task::Thread(any_thread_id()),
+            _ => Task::Thread(thread_id(choose)),
         },
-        active: kani::any(),
-        page_table: kani::any(),
-        loaded: kani::any(),
-        lazy: kani::any(),
-        behind: any_of_4(),
-        ldtr: any_slot().map(|slot| Ldtr { slot, entries: any_of_4() }),
-        tlb: any_translations(),
-        pc: any_cpu_pc(),
-        ldt: any_id(),
-        answering: any_ipi(),
+        active: choose(2) == 1,
+        page_table: choose(2) == 1,
+        loaded: choose(2) == 1,
+        lazy: choose(2) == 1,
+        behind: choose(4),
+        ldtr: slot(choose).map(|slot| Ldtr { slot, entries: choose(4) }),
+        tlb: translations(choose),
+        pc: cpu_pc(choose),
+        ldt: id(choose),
+        answering: ipi(choose),
     }
 }
 
-fn any_cpu_pc() -> CpuPc {
-    match any_of_64() % 16 {
+fn cpu_pc<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> CpuPc {
+    match choose(10) {
         0 => CpuPc::CatchUp,
         1 => CpuPc::SetMask,
         2 => CpuPc::ReadGeneration,
-        3 => CpuPc::LoadPageTable { flush: kani::any() },
+        3 => CpuPc::LoadPageTable { flush: choose(2) == 1 },
         4 => CpuPc::ReadLdt,
         5 => CpuPc::LoadLdtr,
         6 => CpuPc::ClearMask,
@@ -241,16 +221,16 @@ fn any_cpu_pc() -> CpuPc {
     }
 }
 
-fn any_work() -> Work {
-    match any_of_4() {
+fn work<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Work {
+    match choose(3) {
         0 => Work::Undo,
         1 => Work::Unmap,
         _ => Work::Map,
     }
 }
 
-fn any_flush() -> Flush {
-    match any_of_4() {
+fn flush<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Flush {
+    match choose(4) {
         0 => Flush::Mapped,
         1 => Flush::Unmapped,
         2 => Flush::Undone,
@@ -258,26 +238,26 @@ fn any_flush() -> Flush {
     }
 }
 
-fn any_pc() -> Pc {
-    match any_of_64() {
+fn pc<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Pc {
+    match choose(30) {
         0 => Pc::ReadOld,
         1 => Pc::AllocateStruct,
         2 => Pc::AllocatePage,
         3 => Pc::Copy,
         4 => Pc::Edit,
         5 => Pc::EditInPlace,
-        6 => Pc::LockEntry(any_work()),
-        7 => Pc::WriteEntry(any_work()),
-        8 => Pc::UnlockEntry(any_work()),
+        6 => Pc::LockEntry(work(choose)),
+        7 => Pc::WriteEntry(work(choose)),
+        8 => Pc::UnlockEntry(work(choose)),
         9 => Pc::Show,
-        10 => Pc::FlushBegin(any_flush()),
-        11 => Pc::FlushSend(any_flush()),
-        12 | 28 => Pc::FlushWait(any_flush()),
+        10 => Pc::FlushBegin(flush(choose)),
+        11 => Pc::FlushSend(flush(choose)),
+        12 => Pc::FlushWait(flush(choose)),
         13 => Pc::SetSlot,
         14 => Pc::TakeLock,
         15 => Pc::Publish,
         16 => Pc::SendIpi,
-        17 | 29 => Pc::WaitIpi,
+        17 => Pc::WaitIpi,
         18 => Pc::DropLock,
         19 => Pc::FreePages,
         20 => Pc::FreeStruct,
@@ -288,41 +268,63 @@ fn any_pc() -> Pc {
         25 => Pc::ExitUnlink,
         26 => Pc::ExitFreePages,
         27 => Pc::ExitFreeStruct,
-        30 | 31 => Pc::Gone,
+        28 => Pc::Gone,
         _ => Pc::User,
     }
 }
 
-fn any_thread() -> Thread {
+fn thread<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> Thread {
     Thread {
-        pc: any_pc(),
-        entry: any_of_4(),
-        descriptor: any_below(8),
-        old: any_id(),
-        new: any_id(),
-        slot: any_slot(),
-        index: any_of_4(),
-        reload: CpuSet(any_of_4()),
-        flush: CpuSet(any_of_4()),
+        pc: pc(choose),
+        entry: choose(4),
+        descriptor: choose(8),
+        old: id(choose),
+        new: id(choose),
+        slot: slot(choose),
+        index: choose(4),
+        reload: CpuSet(choose(4)),
+        flush: CpuSet(choose(4)),
     }
 }
 
-/// The state behind an action of any thread. The number of the thread is a constant, so that Kani need not look at every
-/// element of an array.
-fn any_thread_does(m: &Ldt, s: &State, action: Action) -> Option<(Thread, State)> {
-    if kani::any() {
-        m.step(s, Step::Thread(ThreadId::T0, action)).map(|after| (s.threads[0], after))
-    } else {
-        m.step(s, Step::Thread(ThreadId::T1, action)).map(|after| (s.threads[1], after))
+/// Any thread does any of these: what it does, the thread before, and the state after.
+fn any_thread_does(m: &Ldt, s: &State, actions: &[Action]) -> Option<(Action, Thread, State)> {
+    #[cfg(not(kani))]
+    return match possible_step(m, s, |step| matches!(step, Step::Thread(_, action) if actions.contains(action))) {
+        Step::Thread(id, action) => {
+            m.step(s, Step::Thread(id, action)).map(|after| (action, s.threads[id as usize], after))
+        }
+        Step::Cpu(..) => None,
+    };
+    #[cfg(kani)]
+    {
+        let action = actions[any_below(actions.len() as u8) as usize];
+        // The number of the thread is a constant, so that Kani need not look at every element of an array.
+        if any_below(2) == 0 {
+            m.step(s, Step::Thread(ThreadId::T0, action)).map(|after| (action, s.threads[0], after))
+        } else {
+            m.step(s, Step::Thread(ThreadId::T1, action)).map(|after| (action, s.threads[1], after))
+        }
     }
 }
 
-/// The same for a step of any CPU.
-fn any_cpu_does(m: &Ldt, s: &State, step: CpuStep) -> Option<(Cpu, Cpu, State)> {
-    if kani::any() {
-        m.step(s, Step::Cpu(0, step)).map(|after| (s.cpus[0], after.cpus[0], after))
-    } else {
-        m.step(s, Step::Cpu(1, step)).map(|after| (s.cpus[1], after.cpus[1], after))
+/// Any CPU takes any of these steps: the step, the CPU before and after, and the state after.
+fn any_cpu_does(m: &Ldt, s: &State, steps: &[CpuStep]) -> Option<(CpuStep, Cpu, Cpu, State)> {
+    #[cfg(not(kani))]
+    return match possible_step(m, s, |step| matches!(step, Step::Cpu(_, step) if steps.contains(step))) {
+        Step::Cpu(cpu, step) => {
+            m.step(s, Step::Cpu(cpu, step)).map(|after| (step, s.cpus[cpu as usize], after.cpus[cpu as usize], after))
+        }
+        Step::Thread(..) => None,
+    };
+    #[cfg(kani)]
+    {
+        let step = steps[any_below(steps.len() as u8) as usize];
+        if any_below(2) == 0 {
+            m.step(s, Step::Cpu(0, step)).map(|after| (step, s.cpus[0], after.cpus[0], after))
+        } else {
+            m.step(s, Step::Cpu(1, step)).map(|after| (step, s.cpus[1], after.cpus[1], after))
+        }
     }
 }
 
@@ -333,7 +335,7 @@ fn any_cpu_does(m: &Ldt, s: &State, step: CpuStep) -> Option<(Cpu, Cpu, State)> 
 #[kani::unwind(18)] // the longest loop goes over the 16 parts of write_ldt()
 fn the_invariant_holds_initially() {
     let m = mainline();
-    let before = any_image();
+    let before = image(&mut any_below);
     kani::cover!(before != Image::NONE, "whatever was before");
     assert!(m.invariant(&State { before, ..m.initial_state() }), "inductive-invariant");
 }
@@ -344,16 +346,20 @@ fn the_invariant_holds_initially() {
 fn making_an_ldt_keeps_it() {
     let m = mainline();
     let s = any_good_state(&m);
-    let action = match any_below(7) {
-        0 => Action::W1TakeUsrSem { entry: any_below(2) },
-        1 => Action::W2ReadOld,
-        2 => Action::W3AllocateStruct,
-        3 => Action::W3AllocatePage(any_number_of_page()),
-        4 => Action::OutOfMemory,
-        5 => Action::W4CopyEntries,
-        _ => Action::W4EditEntry,
-    };
-    let Some((before, after)) = any_thread_does(&m, &s, action) else { return };
+    let actions = [
+        Action::W1TakeUsrSem { entry: 0 },
+        Action::W1TakeUsrSem { entry: 1 },
+        Action::W2ReadOld,
+        Action::W3AllocateStruct,
+        Action::W3AllocatePage(Page::P0),
+        Action::W3AllocatePage(Page::P1),
+        Action::W3AllocatePage(Page::P2),
+        Action::W3AllocatePage(Page::P3),
+        Action::OutOfMemory,
+        Action::W4CopyEntries,
+        Action::W4EditEntry,
+    ];
+    let Some((action, before, after)) = any_thread_does(&m, &s, &actions) else { return };
     kani::cover!(matches!(action, Action::W1TakeUsrSem { .. }), "a call begins");
     kani::cover!(action == Action::W2ReadOld && s.mm.ldt.is_some(), "there is an LDT");
     kani::cover!(action == Action::W3AllocateStruct, "a struct");
@@ -371,14 +377,14 @@ fn making_an_ldt_keeps_it() {
 fn writing_a_slot_keeps_it() {
     let m = mainline();
     let s = any_good_state(&m);
-    let action = match any_below(5) {
-        0 => Action::LockPageTable,
-        1 => Action::UnlockPageTable,
-        2 => Action::W5MapEntry,
-        3 => Action::W12ClearEntry,
-        _ => Action::W6ShowSlots,
-    };
-    let Some((before, after)) = any_thread_does(&m, &s, action) else { return };
+    let actions = [
+        Action::LockPageTable,
+        Action::UnlockPageTable,
+        Action::W5MapEntry,
+        Action::W12ClearEntry,
+        Action::W6ShowSlots,
+    ];
+    let Some((action, before, after)) = any_thread_does(&m, &s, &actions) else { return };
     kani::cover!(action == Action::LockPageTable && s.mm.tables == 0, "the first page table");
     kani::cover!(action == Action::UnlockPageTable, "unlock");
     kani::cover!(action == Action::W5MapEntry && s.mm.ldt.is_some(), "an entry is set while another LDT is in use");
@@ -393,15 +399,15 @@ fn writing_a_slot_keeps_it() {
 fn installing_keeps_it() {
     let m = mainline();
     let s = any_good_state(&m);
-    let action = match any_below(6) {
-        0 => Action::W8SetSlot,
-        1 => Action::W9TakeLock,
-        2 => Action::W9Publish,
-        3 => Action::W10SendIpi,
-        4 => Action::AllCpusAnswered,
-        _ => Action::W11DropLock,
-    };
-    let Some((before, after)) = any_thread_does(&m, &s, action) else { return };
+    let actions = [
+        Action::W8SetSlot,
+        Action::W9TakeLock,
+        Action::W9Publish,
+        Action::W10SendIpi,
+        Action::AllCpusAnswered,
+        Action::W11DropLock,
+    ];
+    let Some((action, before, after)) = any_thread_does(&m, &s, &actions) else { return };
     kani::cover!(action == Action::W8SetSlot, "the slot is stored");
     kani::cover!(action == Action::W9TakeLock, "lock");
     kani::cover!(action == Action::W9Publish && s.mm.ldt.is_some(), "an LDT is replaced");
@@ -419,16 +425,16 @@ fn installing_keeps_it() {
 fn freeing_keeps_it() {
     let m = mainline();
     let s = any_good_state(&m);
-    let action = match any_below(7) {
-        0 => Action::FlushRaiseGeneration,
-        1 => Action::FlushSendIpi,
-        2 => Action::W13FreePages,
-        3 => Action::W13FreeStruct,
-        4 => Action::W14ReleaseUsrSem,
-        5 => Action::UnlinkTables,
-        _ => Action::Exit,
-    };
-    let Some((before, after)) = any_thread_does(&m, &s, action) else { return };
+    let actions = [
+        Action::FlushRaiseGeneration,
+        Action::FlushSendIpi,
+        Action::W13FreePages,
+        Action::W13FreeStruct,
+        Action::W14ReleaseUsrSem,
+        Action::UnlinkTables,
+        Action::Exit,
+    ];
+    let Some((action, before, after)) = any_thread_does(&m, &s, &actions) else { return };
     kani::cover!(action == Action::FlushRaiseGeneration && after.cpus[0].behind == 2, "a CPU is behind by two");
     kani::cover!(action == Action::FlushSendIpi && s.cpus[0].lazy, "a CPU is lazy");
     kani::cover!(action == Action::W13FreePages && before.pc == Pc::FreePages, "pages");
@@ -447,15 +453,18 @@ fn freeing_keeps_it() {
 fn switching_keeps_it() {
     let m = mainline();
     let s = any_good_state(&m);
-    let slot = if kani::any() { Slot::S0 } else { Slot::S1 };
-    let step = match any_below(5) {
-        0 => CpuStep::SwitchToThread(any_thread_id()),
-        1 => CpuStep::SwitchToLazy,
-        2 => CpuStep::SwitchToOther,
-        3 => CpuStep::LeaveEarly,
-        _ => CpuStep::Cache(slot, any_below(MAX_SIZE as u8)),
-    };
-    let Some((before, after_it, after)) = any_cpu_does(&m, &s, step) else { return };
+    let steps = [
+        CpuStep::SwitchToThread(ThreadId::T0),
+        CpuStep::SwitchToThread(ThreadId::T1),
+        CpuStep::SwitchToLazy,
+        CpuStep::SwitchToOther,
+        CpuStep::LeaveEarly,
+        CpuStep::Cache(Slot::S0, 0),
+        CpuStep::Cache(Slot::S0, 1),
+        CpuStep::Cache(Slot::S1, 0),
+        CpuStep::Cache(Slot::S1, 1),
+    ];
+    let Some((step, before, after_it, after)) = any_cpu_does(&m, &s, &steps) else { return };
     kani::cover!(after_it.pc == CpuPc::CatchUp && before.behind > 0, "back from lazy, and behind");
     kani::cover!(after_it.pc == CpuPc::SetMask && before.tlb != Translations::NONE, "a thread, with old translations");
     kani::cover!(step == CpuStep::SwitchToLazy && before.behind > 0, "lazy, and behind");
@@ -470,28 +479,28 @@ fn switching_keeps_it() {
 fn a_sequence_keeps_it() {
     let m = mainline();
     let s = any_good_state(&m);
-    let go = match any_below(9) {
-        0 => CpuGo::CatchUp,
-        1 => CpuGo::SetMask,
-        2 => CpuGo::ReadGeneration,
-        3 => CpuGo::LoadPageTable,
-        4 => CpuGo::ReadLdt,
-        5 => CpuGo::LoadLdtr,
-        6 => CpuGo::ClearMask,
-        7 => CpuGo::LeavePageTable,
-        _ => CpuGo::ClearLdtr,
-    };
-    let Some((before, after_it, after)) = any_cpu_does(&m, &s, CpuStep::Go(go)) else { return };
-    kani::cover!(go == CpuGo::CatchUp && before.behind > 0, "catches up");
-    kani::cover!(go == CpuGo::SetMask, "sets its bit");
-    kani::cover!(go == CpuGo::ReadGeneration && before.behind > 0, "sees that it is behind");
-    kani::cover!(go == CpuGo::LoadPageTable && before.tlb != after_it.tlb, "flushes");
-    kani::cover!(go == CpuGo::ReadLdt && before.answering.is_some(), "reads the pointer in the handler");
-    kani::cover!(go == CpuGo::LoadLdtr && before.ldt != s.mm.ldt, "loads the LDT before");
-    kani::cover!(go == CpuGo::LoadLdtr && before.ldt == s.mm.ldt, "loads the installed LDT");
-    kani::cover!(go == CpuGo::ClearMask, "clears its bit");
-    kani::cover!(go == CpuGo::LeavePageTable, "loads another page table");
-    kani::cover!(go == CpuGo::ClearLdtr && before.ldtr.is_some(), "clears LDTR");
+    let steps = [
+        CpuStep::Go(CpuGo::CatchUp),
+        CpuStep::Go(CpuGo::SetMask),
+        CpuStep::Go(CpuGo::ReadGeneration),
+        CpuStep::Go(CpuGo::LoadPageTable),
+        CpuStep::Go(CpuGo::ReadLdt),
+        CpuStep::Go(CpuGo::LoadLdtr),
+        CpuStep::Go(CpuGo::ClearMask),
+        CpuStep::Go(CpuGo::LeavePageTable),
+        CpuStep::Go(CpuGo::ClearLdtr),
+    ];
+    let Some((step, before, after_it, after)) = any_cpu_does(&m, &s, &steps) else { return };
+    kani::cover!(step == CpuStep::Go(CpuGo::CatchUp) && before.behind > 0, "catches up");
+    kani::cover!(step == CpuStep::Go(CpuGo::SetMask), "sets its bit");
+    kani::cover!(step == CpuStep::Go(CpuGo::ReadGeneration) && before.behind > 0, "sees that it is behind");
+    kani::cover!(step == CpuStep::Go(CpuGo::LoadPageTable) && before.tlb != after_it.tlb, "flushes");
+    kani::cover!(step == CpuStep::Go(CpuGo::ReadLdt) && before.answering.is_some(), "reads the pointer in the handler");
+    kani::cover!(step == CpuStep::Go(CpuGo::LoadLdtr) && before.ldt != s.mm.ldt, "loads the LDT before");
+    kani::cover!(step == CpuStep::Go(CpuGo::LoadLdtr) && before.ldt == s.mm.ldt, "loads the installed LDT");
+    kani::cover!(step == CpuStep::Go(CpuGo::ClearMask), "clears its bit");
+    kani::cover!(step == CpuStep::Go(CpuGo::LeavePageTable), "loads another page table");
+    kani::cover!(step == CpuStep::Go(CpuGo::ClearLdtr) && before.ldtr.is_some(), "clears LDTR");
     assert!(m.invariant(&after), "inductive-invariant");
 }
 
@@ -501,10 +510,14 @@ fn a_sequence_keeps_it() {
 fn an_interrupt_keeps_it() {
     let m = mainline();
     let s = any_good_state(&m);
-    let from = any_thread_id();
-    let is_reload: bool = kani::any();
-    let ipi = if is_reload { Ipi::Reload(from) } else { Ipi::Flush(from) };
-    let Some((before, after_it, after)) = any_cpu_does(&m, &s, CpuStep::Answer(ipi)) else { return };
+    let steps = [
+        CpuStep::Answer(Ipi::Reload(ThreadId::T0)),
+        CpuStep::Answer(Ipi::Reload(ThreadId::T1)),
+        CpuStep::Answer(Ipi::Flush(ThreadId::T0)),
+        CpuStep::Answer(Ipi::Flush(ThreadId::T1)),
+    ];
+    let Some((step, before, after_it, after)) = any_cpu_does(&m, &s, &steps) else { return };
+    let is_reload = matches!(step, CpuStep::Answer(Ipi::Reload(_)));
     kani::cover!(is_reload && before.loaded, "W10, of a CPU with the address space");
     kani::cover!(is_reload && !before.loaded, "W10, of a CPU that has left it");
     kani::cover!(!is_reload && before.lazy, "a flush, of a lazy CPU");
@@ -638,4 +651,106 @@ fn slot_after_publish_is_found() {
     kani::cover!(late, "the slot is stored by now");
     kani::cover!(!late, "the slot is not stored yet");
     assert!(installed_slot_is_valid(&m, &s) == late, "installed-slot-is-valid");
+}
+
+// -- Without Kani.
+
+/// The first state with those fields of the second for which the choice falls so.
+#[cfg(not(kani))]
+fn mix(a: &State, b: &State, take_b: &mut dyn FnMut() -> bool) -> State {
+    let mut s = *a;
+    macro_rules! take {
+        ($($field:tt)*) => {
+            if take_b() {
+                s.$($field)* = b.$($field)*;
+            }
+        };
+    }
+    for cpu in 0..s.cpus.len() {
+        take!(cpus[cpu]);
+        take!(cpus[cpu].task);
+        take!(cpus[cpu].behind);
+        take!(cpus[cpu].ldtr);
+        take!(cpus[cpu].tlb);
+        take!(cpus[cpu].pc);
+        take!(cpus[cpu].ldt);
+        take!(cpus[cpu].answering);
+    }
+    for thread in 0..s.threads.len() {
+        take!(threads[thread]);
+        take!(threads[thread].pc);
+        take!(threads[thread].entry);
+        take!(threads[thread].descriptor);
+        take!(threads[thread].old);
+        take!(threads[thread].new);
+        take!(threads[thread].slot);
+        take!(threads[thread].index);
+        take!(threads[thread].reload);
+        take!(threads[thread].flush);
+    }
+    take!(memory);
+    for frame in 0..s.memory.frames.len() {
+        take!(memory.frames[frame]);
+    }
+    for ldt in 0..s.memory.ldts.len() {
+        take!(memory.ldts[ldt]);
+    }
+    take!(mm);
+    take!(mask);
+    take!(usr_sem);
+    take!(lock);
+    take!(table_lock);
+    take!(calls);
+    take!(failures);
+    take!(now);
+    take!(before);
+    // Parts that fit only together.
+    if take_b() {
+        (s.cpus, s.mask) = (b.cpus, b.mask);
+    }
+    if take_b() {
+        (s.threads, s.memory, s.mm) = (b.threads, b.memory, b.mm);
+        (s.usr_sem, s.lock, s.table_lock) = (b.usr_sem, b.lock, b.table_lock);
+        (s.calls, s.now, s.before) = (b.calls, b.now, b.before);
+    }
+    s
+}
+
+/// A state with any values, half of the time with what the invariant determines filled in: without that it hardly ever
+/// has a part that fits; with it no value is there that a state in the invariant cannot have.
+#[cfg(not(kani))]
+fn any(m: &Ldt, choose: &mut dyn FnMut(u8) -> u8) -> State {
+    if choose(2) == 0 {
+        state(choose)
+    } else {
+        m.repaired(state(choose))
+    }
+}
+
+#[cfg(not(kani))]
+fn source(m: &Ldt) -> Source<'_, Ldt> {
+    Source { machine: m, invariant: Ldt::invariant, any, mix, plain: |s| *s }
+}
+
+/// A sample, or something near one, or anything.
+#[cfg(not(kani))]
+fn sampled() -> State {
+    static SAMPLES: std::sync::OnceLock<Samples<State>> = std::sync::OnceLock::new();
+    let samples = SAMPLES.get_or_init(|| Samples::grow(&source(&mainline()), 40_000));
+    if any_below(3) == 0 {
+        mainline().repaired(state(&mut any_below))
+    } else {
+        near(samples, mix, || any(&mainline(), &mut any_below))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From states that are reached and states that are made.
+    #[test]
+    fn every_step_keeps_the_invariant() {
+        crate::samples::steps_keep_the_invariant(&[("mainline", mainline())], source);
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use checker::{Checker, Outcome};
 use models::machine::{
     Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, Parameter, PropertyKind, Size,
-    Variant, has_invariant,
+    Variant, invariant_of,
 };
 use models::stateright::Checked;
 use reports::results::{NotRun, Verdict};
@@ -298,10 +298,15 @@ impl<M: Machine> Subject for Bound<M> {
             stated_at: (p.stated_at.file(), p.stated_at.line()),
         });
         let here = std::panic::Location::caller();
-        let added = |name, says| PropertyInfo { name, witness: false, says, stated_at: (here.file(), here.line()) };
-        let invariant = has_invariant(&self.machine(self.quick()));
-        let invariant = invariant.then(|| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS));
-        stated.chain(invariant).chain([added(NO_DEADLOCK, NO_DEADLOCK_SAYS)]).collect()
+        let added = |name, says, at: &'static std::panic::Location<'static>| PropertyInfo {
+            name,
+            witness: false,
+            says,
+            stated_at: (at.file(), at.line()),
+        };
+        let invariant = invariant_of(&self.machine(self.quick()));
+        let invariant = invariant.map(|it| added(INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, it.stated_at));
+        stated.chain(invariant).chain([added(NO_DEADLOCK, NO_DEADLOCK_SAYS, here)]).collect()
     }
     fn kinds(&self, size: Size) -> Vec<KindInfo> {
         let machine = self.machine(size);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use checker::Checker;
 use models::io_bitmap::IoBitmap;
+use models::iommu_flush::IommuFlush;
+use models::ldt::Ldt;
 use models::machine::{INDUCTIVE_INVARIANT, Machine, Parameter, Size};
 use models::pkeys::Pkeys;
 use models::stateright::Checked;
@@ -77,9 +79,17 @@ fn a_variant_with_an_invariant_is_asked_about_it_and_reaches_no_state_outside() 
         .filter(|subject| subject.properties().iter().any(|p| p.name == INDUCTIVE_INVARIANT))
         .map(|subject| subject.full_name())
         .collect();
-    for name in
-        ["io-bitmap/mainline-v2-scope", "io-bitmap/mainline-no-kernel-preemption", "pkeys/posted", "pkeys/mainline"]
-    {
+    for name in [
+        "io-bitmap/mainline-v2-scope",
+        "io-bitmap/mainline-no-kernel-preemption",
+        "ldt/mainline",
+        "ldt/mainline-growing",
+        "ldt/clear-asid",
+        "iommu-flush/rcu",
+        "iommu-flush/rcu-on-up",
+        "pkeys/posted",
+        "pkeys/mainline",
+    ] {
         assert!(with.contains(&name.to_string()), "{name} has no invariant: {with:?}");
     }
     assert!(stays_in::<IoBitmap>("mainline-no-kernel-preemption", IoBitmap::invariant));
@@ -93,5 +103,11 @@ fn broken_variants_leave_the_invariant() {
     }
     for variant in ["lockless-writers", "fork-resets-map"] {
         assert!(!stays_in::<Pkeys>(variant, Pkeys::invariant), "pkeys/{variant}");
+    }
+    for variant in ["unmap-no-flush", "free-before-ipi", "mask-bit-never", "lazy-flag-not-set", "no-copy"] {
+        assert!(!stays_in::<Ldt>(variant, Ldt::invariant), "ldt/{variant}");
+    }
+    for variant in ["no-grace-period", "flusher-barrier", "clear-before-drain", "mutex-kept", "no-cpu-flush"] {
+        assert!(!stays_in::<IommuFlush>(variant, IommuFlush::invariant), "iommu-flush/{variant}");
     }
 }

@@ -3,8 +3,10 @@
 use crate::support::{as_of_068, only};
 use gate::judge::ReasonKind;
 use gate::kani::SearchPath;
+use gate::mutations::{MutationResult, Outcome};
 use gate::process;
 use gate::{Error, Options, Report, Tool, Verdict, Workspace, prove};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -243,4 +245,43 @@ fn stopping_takes_everything_down() {
     };
     let finished = process::run(Command::new("sleep").arg("300"), Duration::from_secs(200), &stop).expect("a run");
     assert!(finished.is_none() && start.elapsed() < Duration::from_secs(20));
+}
+
+/// The names of all fields.
+fn fields_of(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            found.insert(name.clone());
+            fields_of(value, found);
+        }),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| fields_of(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_the_report_is_described() {
+    let description = include_str!("../../../docs/proofs.md");
+    let (_, table) = description.split_once("## The JSON, version 1").expect("a section on the JSON");
+    let (_folder, workspace, options) = workspace(RECORDED);
+    let mut report = report(&workspace, &options);
+    report.kani = Tool::NotRun { reason: "none".into(), install: "nothing".into() };
+    let reasons = vec![gate::judge::Reason { kind: ReasonKind::Failed, text: "no".into() }];
+    report.proofs[0].verdict = Verdict::NotProved { reasons };
+    report.proofs[1].verdict = Verdict::Tested { inputs: Some(1) };
+    report.mutations.push(MutationResult {
+        id: "turned".into(),
+        file: "src/lib.rs".into(),
+        line: 1,
+        proof: report.proofs[0].name.clone(),
+        fails: "x < y".into(),
+        outcome: Outcome::Caught { by: "a test".into() },
+        seconds: 0.1,
+    });
+    let mut found = BTreeSet::new();
+    fields_of(&serde_json::to_value(&report).expect("JSON"), &mut found);
+    assert!(found.contains("install") && found.contains("inputs") && found.contains("reasons"), "{found:?}");
+    for name in found {
+        assert!(table.contains(&format!("`{name}`")), "{name} is not described in docs/proofs.md");
+    }
 }

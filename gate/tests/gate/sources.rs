@@ -126,6 +126,72 @@ fn lists_every_assumption_with_its_reason() {
 }
 
 #[test]
+fn helpers_that_are_not_there_under_kani_are_not_assumptions() {
+    let text = "#[cfg(not(kani))] fn any(choose: u8) { kani::assume(true); } // domain: none
+        #[kani::proof] fn p() { let x: u8 = kani::any(); kani::cover!(x > 1); assert!(x < 2); }";
+    let (_folder, sources) = crate_of(&[("proofs/src/lib.rs", text)]);
+    assert_eq!((sources.problems.len(), sources.proofs[0].assumptions.len()), (0, 0), "{sources:?}");
+}
+
+#[test]
+fn functions_that_are_only_passed_on_are_followed() {
+    for call in [
+        "f(g)",
+        "f(1, g)",
+        "f(&mut g)",
+        "f(&g, 1)",
+        "let h = g; f(h)",
+        "let h = if x { g } else { g }; f(h)",
+        "f(|| g)",
+    ] {
+        let text = format!(
+            "fn g() {{ kani::assume(true); }} // domain: none\n#[kani::proof] fn p() {{ {call}; kani::cover!(true); assert!(true); }}"
+        );
+        let (_folder, sources) = crate_of(&[("proofs/src/lib.rs", &text)]);
+        assert_eq!(sources.proofs[0].assumptions.len(), 1, "{call}");
+    }
+}
+
+#[test]
+fn private_functions_of_other_modules_are_not_meant() {
+    let assumes = "kani::assume(true); // domain: none";
+    let proof = "#[kani::proof] fn p() { g(); kani::cover!(true); assert!(true); }";
+    for (file, function, expected) in [
+        ("proofs/src/other.rs", "fn g()", 0),
+        ("proofs/src/other.rs", "pub(crate) fn g()", 1),
+        ("proofs/src/it.rs", "fn g()", 1),
+    ] {
+        let helper = format!("{function} {{ {assumes}\n }}");
+        let child = format!("use super::*;\n{proof}");
+        let of = |name: &str, text: &str| if name == file { format!("{text}\n{helper}") } else { text.to_string() };
+        let (_folder, sources) = crate_of(&[
+            ("proofs/src/lib.rs", "mod it; mod other;"),
+            ("proofs/src/it.rs", &of("proofs/src/it.rs", "mod below;")),
+            ("proofs/src/other.rs", &of("proofs/src/other.rs", "")),
+            ("proofs/src/it/below.rs", &child),
+        ]);
+        assert_eq!(sources.proofs[0].assumptions.len(), expected, "{file} {function}");
+    }
+}
+
+#[test]
+fn helpers_that_are_given_a_chooser_are_assumptions() {
+    let text = "
+        fn any_below(end: u8) -> u8 { kani::any_where(|value: &u8| *value < end) } // domain: below the end
+        /// Any pair.
+        fn pair<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> (u8, u8) { (choose(2), half(choose)) }
+        fn half<F: FnMut(u8) -> u8 + ?Sized>(choose: &mut F) -> u8 { choose(3) }
+        fn plain(other: u8) -> u8 { other }
+        #[kani::proof]
+        fn p() { let p = pair(&mut any_below); kani::cover!(p.0 == 1); assert!(plain(p.0) < 2); }";
+    let (_folder, sources) = crate_of(&[("proofs/src/lib.rs", text)]);
+    let found: Vec<&str> = sources.proofs[0].assumptions.iter().map(|a| a.text.as_str()).collect();
+    let any_below = "values come from any_below()";
+    let domain = "kani::any_where(|value: &u8| *value < end)";
+    assert_eq!(found, [domain, any_below, "values come from pair()", "values come from half()"]);
+}
+
+#[test]
 fn what_cannot_be_followed_is_a_problem() {
     let bodies = [
         ("macro_rules! p { ($n:ident) => { #[kani::proof] fn $n() {} } }\np!(a);", "macro"),

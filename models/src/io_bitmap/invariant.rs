@@ -8,10 +8,15 @@
 //! In one sentence: an object is written only by its one holder, a new content gets a new number before anybody else
 //! can see it, and a task without the flag has no VALID base under it.
 
+use crate::machine::Invariant;
+
 use super::{
     After, At, Base, Bitmap, Change, Cleanup, Compare, Counter, Cpu, Flags, Form, IoBitmap, Length, Object, Phase,
     Pointer, Ports, Scope, State, Task, Work, IDLE, MAX_CPUS, MAX_SLOTS, MAX_TASKS,
 };
+
+/// The invariant, for the engines.
+pub(super) const INVARIANT: Invariant<IoBitmap> = Invariant::new(IoBitmap::has_invariant, IoBitmap::invariant);
 
 impl IoBitmap {
     /// Whether this version is one of those that the invariant is about.

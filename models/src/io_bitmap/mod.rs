@@ -90,7 +90,7 @@ mod view;
 
 use std::hash::{Hash, Hasher};
 
-use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
+use crate::machine::{Invariant, Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// Most CPUs in a state.
 pub const MAX_CPUS: usize = 2;
@@ -790,6 +790,7 @@ impl Machine for IoBitmap {
     const VARIANTS: &'static [Variant<Config>] = variants::VARIANTS;
     const PARAMETERS: &'static [Parameter] = variants::PARAMETERS;
     const PROPERTIES: &'static [Property<Self>] = properties::PROPERTIES;
+    const INVARIANT: Option<Invariant<Self>> = Some(invariant::INVARIANT);
     const KINDS: &'static [StepKind] = step::KINDS;
 
     fn new(config: Config, size: Size) -> Self {
@@ -828,10 +829,6 @@ impl Machine for IoBitmap {
         let all_idle = state.cpus.iter().all(|c| c.current == IDLE && c.phase == Phase::Idle && !c.preempt_off);
         state.crashed() || all_gone && all_idle
     }
-    fn keeps_invariant(&self, state: &State) -> Option<bool> {
-        self.has_invariant().then(|| self.invariant(state))
-    }
-
     fn kind(&self, step: Step) -> usize {
         step.kind as usize
     }

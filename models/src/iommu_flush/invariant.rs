@@ -11,6 +11,8 @@
 //! - whatever is cached or walked through stands in the page tables, or the flusher that cleared it has still to
 //!   flush that unit.
 
+use crate::machine::Invariant;
+
 use super::hardware::{frame_of, Iommu, Level, Progress, Request, Scope, Set, Use, Walk, AREAS_MAX, IOMMUS_MAX};
 use super::step::{load_pointer, load_users, scope};
 use super::{
@@ -37,6 +39,9 @@ struct Hook {
     /// Text and data are there.
     loaded: bool,
 }
+
+/// The invariant, for the engines.
+pub(super) const INVARIANT: Invariant<IommuFlush> = Invariant::new(IommuFlush::has_invariant, IommuFlush::invariant);
 
 impl IommuFlush {
     /// Whether [`IommuFlush::invariant`] is about this variant: the acts and the lifetimes of `rcu`, on either kernel

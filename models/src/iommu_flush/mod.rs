@@ -66,7 +66,7 @@ mod step;
 mod variants;
 mod view;
 
-use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
+use crate::machine::{Invariant, Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 use hardware::{DeviceAct, Hardware, Level, Request, Set, FRAMES};
 
 /// How many CPUs may flush.
@@ -655,6 +655,7 @@ impl Machine for IommuFlush {
         },
     ];
     const PROPERTIES: &'static [Property<Self>] = properties::PROPERTIES;
+    const INVARIANT: Option<Invariant<Self>> = Some(invariant::INVARIANT);
     const KINDS: &'static [StepKind] = view::KINDS;
 
     fn new(config: Config, size: Size) -> Self {
@@ -712,10 +713,6 @@ impl Machine for IommuFlush {
             && state.binds_left == 0
             && state.bound.is_empty();
         state.build == Build::Failed || step::stopped(state) || state.build == Build::Done && finished
-    }
-
-    fn keeps_invariant(&self, state: &State) -> Option<bool> {
-        self.has_invariant().then(|| self.invariant(state))
     }
 
     fn kind(&self, step: Step) -> usize {

@@ -31,7 +31,7 @@
 //! CPUs, contexts (six in the kernel) and flushes as the parameters say; any number of switches and calls.
 
 use super::CpuSet;
-use crate::machine::{Expect, Machine, Panel, Parameter, Property, Size, StepKind, Variant};
+use crate::machine::{Expect, Invariant, Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// Most CPUs.
 pub const MAX_CPUS: usize = 3;
@@ -454,6 +454,7 @@ impl Machine for ClearAsid {
     const VARIANTS: &'static [Variant<Config>] = VARIANTS;
     const PARAMETERS: &'static [Parameter] = PARAMETERS;
     const PROPERTIES: &'static [Property<Self>] = PROPERTIES;
+    const INVARIANT: Option<Invariant<Self>> = Some(Invariant::new(Self::has_invariant, Self::invariant));
     const KINDS: &'static [StepKind] = KINDS;
 
     fn new(config: Config, size: Size) -> Self {
@@ -507,10 +508,6 @@ impl Machine for ClearAsid {
 
     fn is_final(&self, state: &State) -> bool {
         state.flushes == self.flushes && state.pending == CpuSet::NONE && state.pc == Pc::Outside
-    }
-
-    fn keeps_invariant(&self, state: &State) -> Option<bool> {
-        self.has_invariant().then(|| self.invariant(state))
     }
 
     fn kind(&self, step: Step) -> usize {

@@ -79,7 +79,7 @@ mod view;
 
 use self::memory::{Image, LdtId, Memory, Mm, Page, Slot, Tables, Translations, MAX_SIZE};
 pub use self::variants::MAINLINE;
-use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
+use crate::machine::{Invariant, Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// Most CPUs in a state.
 pub const MAX_CPUS: usize = 3;
@@ -748,6 +748,7 @@ impl Machine for Ldt {
     const VARIANTS: &'static [Variant<Config>] = variants::VARIANTS;
     const PARAMETERS: &'static [Parameter] = PARAMETERS;
     const PROPERTIES: &'static [Property<Self>] = properties::PROPERTIES;
+    const INVARIANT: Option<Invariant<Self>> = Some(invariant::INVARIANT);
     const KINDS: &'static [StepKind] = KINDS;
 
     fn new(config: Config, size: Size) -> Self {
@@ -828,10 +829,6 @@ impl Machine for Ldt {
 
     fn is_final(&self, state: &State) -> bool {
         state.is_gone()
-    }
-
-    fn keeps_invariant(&self, state: &State) -> Option<bool> {
-        self.has_invariant().then(|| self.invariant(state))
     }
 
     fn kind(&self, step: Step) -> usize {

@@ -5,11 +5,16 @@
 //! true at the start, every step keeps it, and every claim follows from it. It says nothing about
 //! [`Thread::calls_left`], so that what is shown with it is shown for any number of calls.
 
+use crate::machine::Invariant;
+
 use super::ghost::key_asked;
 use super::{
     mm_of, Claim, Config, Hold, Key, KeySet, Mapping, Mm, MmapSem, Outcome, Pc, Pkeys, Pkru, Prot, Request, Rights,
     State, Thread, CHILD, MAPPINGS_MAX, THREADS_MAX,
 };
+
+/// The invariant, for the engines.
+pub(super) const INVARIANT: Invariant<Pkeys> = Invariant::new(Pkeys::has_invariant, Pkeys::invariant);
 
 impl Pkeys {
     /// Whether this version is one of those that the invariant is about.

@@ -72,7 +72,7 @@ mod step;
 mod variants;
 mod view;
 
-use crate::machine::{Machine, Panel, Parameter, Property, Size, StepKind, Variant};
+use crate::machine::{Invariant, Machine, Panel, Parameter, Property, Size, StepKind, Variant};
 
 /// The most keys that a size can ask for.
 pub const KEYS_MAX: usize = 4;
@@ -768,6 +768,7 @@ impl Machine for Pkeys {
     const VARIANTS: &'static [Variant<Config>] = variants::VARIANTS;
     const PARAMETERS: &'static [Parameter] = PARAMETERS;
     const PROPERTIES: &'static [Property<Self>] = properties::PROPERTIES;
+    const INVARIANT: Option<Invariant<Self>> = Some(invariant::INVARIANT);
     const KINDS: &'static [StepKind] = step::KINDS;
     const HAS_SYMMETRY: bool = true;
 
@@ -796,9 +797,6 @@ impl Machine for Pkeys {
     }
     fn is_final(&self, state: &State) -> bool {
         state.threads.iter().all(|t| matches!(t.pc, Pc::Exited | Pc::Absent)) && state.mms == [Mm::GONE; 2]
-    }
-    fn keeps_invariant(&self, state: &State) -> Option<bool> {
-        self.has_invariant().then(|| self.invariant(state))
     }
     fn kind(&self, step: Step) -> usize {
         step::kind_of(step.action)

@@ -33,10 +33,12 @@ fn machine(config: Config) -> ClearAsid {
 
 // -- Any value of a kind.
 
+/// Any number below `end`.
 fn any_below(end: u8) -> u8 {
     kani::any_where(|value: &u8| *value < end) // domain: the values that the field can take
 }
 
+/// A CPU with any context loaded, and any contexts known and stale.
 fn any_cpu() -> Cpu {
     Cpu {
         loaded: any_below(ASIDS),
@@ -46,6 +48,7 @@ fn any_cpu() -> Cpu {
     }
 }
 
+/// Any place in the flush.
 fn any_pc() -> Pc {
     let asid = any_below(ASIDS);
     match any_below(4) {
