@@ -42,7 +42,7 @@ explore *ARGS:
 
 # the main job with its report in target/reports; arguments go to `kverdict report`
 report *ARGS:
-    rm -f target/results.json; cargo run --release --quiet -- check --results target/results.json || test -s target/results.json; cargo run --release --quiet -- report target/results.json {{ARGS}}
+    rm -f target/results.json target/proofs.json; cargo run --release --quiet -- check --results target/results.json || test -s target/results.json; cargo run --release --quiet -- prove --results target/proofs.json >target/proofs.txt || test -s target/proofs.json; cargo run --release --quiet -- report target/results.json target/proofs.json {{ARGS}}
 
 # states per second and memory per state, beside Stateright and SPIN (minutes)
 bench *ARGS:

@@ -166,6 +166,17 @@ fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Resu
     progress.finish();
 
     let run = Run {
+        shard: args.shard.map(|(index, of)| Shard { index, of }),
+        interrupted: stop.load(Ordering::Relaxed) || broke_down.is_some(),
+        ..document(started, clock, engine_states(args, &cannot_run), records)
+    };
+    printer.summary(&run, &left_out)?;
+    Ok((run, broke_down))
+}
+
+/// The document about these verdicts, with the program, the machine and the command line.
+pub fn document(started: SystemTime, clock: Instant, engines: Vec<EngineState>, verdicts: Vec<VariantRecord>) -> Run {
+    Run {
         schema: SCHEMA.to_string(),
         version: VERSION,
         checksum: String::new(),
@@ -174,16 +185,14 @@ fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Resu
         command: command_line(),
         started: humantime::format_rfc3339_seconds(started).to_string(),
         seconds: crate::question::rounded(clock.elapsed()),
-        shard: args.shard.map(|(index, of)| Shard { index, of }),
+        shard: None,
         parts: Vec::new(),
-        interrupted: stop.load(Ordering::Relaxed) || broke_down.is_some(),
-        engines: engine_states(args, &cannot_run),
-        mechanisms: mechanism_records(&records),
-        summary: Summary::of(&records),
-        verdicts: records,
-    };
-    printer.summary(&run, &left_out)?;
-    Ok((run, broke_down))
+        interrupted: false,
+        engines,
+        mechanisms: mechanism_records(&verdicts),
+        summary: Summary::of(&verdicts),
+        verdicts,
+    }
 }
 
 fn status(run: &Run, args: &CheckArgs) -> Status {

@@ -206,6 +206,9 @@ pub struct ProveArgs {
     /// At most so many mutations, evenly spread over the list.
     #[arg(long, value_name = "N")]
     pub sample: Option<usize>,
+    /// Also write the proofs, with all that they assume, to FILE for `kverdict report`.
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
     /// Output for people or programs.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
@@ -214,7 +217,7 @@ pub struct ProveArgs {
 /// Arguments of `report`.
 #[derive(Args, Clone, Debug)]
 pub struct ReportArgs {
-    /// Results files, as `check --results FILE` writes them; shards and engines are merged.
+    /// Results files, as `check` and `prove` write them with `--results FILE`; shards and engines are merged.
     #[arg(value_name = "RESULTS", required = true)]
     pub results: Vec<PathBuf>,
     /// A baseline or results file to compare with [default: reports/baseline.json, if it is there]

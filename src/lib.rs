@@ -15,6 +15,7 @@ mod list;
 mod litmus;
 pub mod lkmm;
 mod progress;
+mod proof_records;
 mod prove;
 mod question;
 mod random_tests;

@@ -4,17 +4,22 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
 
 use gate::{Event, Options, Report, Tool, Workspace};
+use reports::results::Run;
 
+use crate::check::{document, write_whole};
 use crate::cli::{Format, ProveArgs, ProveEngine};
 use crate::failure::{Failure, Status};
+use crate::proof_records;
 
 /// Runs the command.
 ///
 /// # Errors
 /// Unknown proofs, files that cannot be read, or the output could not be written.
 pub fn run(args: &ProveArgs, stop: &Arc<AtomicBool>) -> Result<Status, Failure> {
+    let (started, clock) = (SystemTime::now(), Instant::now());
     let workspace = Workspace::at(&project()?);
     let options = Options {
         proofs: args.proofs.clone(),
@@ -37,6 +42,15 @@ pub fn run(args: &ProveArgs, stop: &Arc<AtomicBool>) -> Result<Status, Failure> 
     };
     let stopped = || stop.load(Ordering::Relaxed);
     let report = gate::prove(&workspace, &options, &mut told, &stopped).map_err(Failure::usage)?;
+    if let Some(file) = &args.results {
+        // Whoever reads only the results would not see what is wrong with the census.
+        if let Some(error) = report.errors.first() {
+            return Err(Failure::usage(format!("no results were written: {error}")));
+        }
+        let (engines, records) = (vec![proof_records::engine(&report)], proof_records::records(&report));
+        let run = Run { interrupted: stopped(), ..document(started, clock, engines, records) };
+        write_whole(file, run.to_json().as_bytes())?;
+    }
     let text = match args.format {
         Format::Text => report.to_text(),
         Format::Json => serde_json::to_string_pretty(&report).expect("plain data always serializes") + "\n",

@@ -56,7 +56,7 @@ pub(crate) struct Summary {
     pub(crate) count: Option<u64>,
     /// `states` or `inputs`.
     pub(crate) counted: &'static str,
-    /// Steps of the shortest counterexample.
+    /// Steps of the shortest counterexample of the first broken property.
     pub(crate) length: Option<usize>,
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn summary(app: &App, key: &Key, variant: &Variant) -> Summary {
     let agrees = same(&broken, &variant.expected_broken) && same(&unseen, &variant.expected_unseen);
     // What is expected is expected at quick size.
     let quick = variant.walk.as_ref().is_none_or(|walk| walk.quick_size() == key.size);
-    let lengths = known.iter().flat_map(|known| &known.properties).filter(|p| p.verdict == "BROKEN");
+    let first = known.iter().flat_map(|known| &known.properties).find(|p| broken.first() == Some(&p.name));
     Summary {
         verdict: match (&known, broken.is_empty(), limited) {
             (None, ..) => "not searched",
@@ -118,7 +118,7 @@ pub(crate) fn summary(app: &App, key: &Key, variant: &Variant) -> Summary {
             (_, true, true) => "UNDECIDED",
             (_, true, false) => "HOLDS",
         },
-        length: lengths.filter_map(|p| p.length).min(),
+        length: first.and_then(|p| p.length),
         broken,
         expected: if variant.expected_broken.is_empty() { "HOLDS" } else { "BROKEN" },
         expected_broken: variant.expected_broken.clone(),

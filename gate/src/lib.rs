@@ -173,6 +173,10 @@ pub enum Verdict {
 pub struct ProofResult {
     /// Full name.
     pub name: String,
+    /// What it says, in words.
+    pub says: String,
+    /// File and line at which it stands.
+    pub stated_at: String,
     /// The mechanism.
     pub mechanism: String,
     /// The properties that it is about; the first one is what it proves, or shows to be broken.
@@ -186,6 +190,8 @@ pub struct ProofResult {
     pub verdict: Verdict,
     /// Seconds in the solver, or in the test; none where it did not run.
     pub seconds: Option<f64>,
+    /// Number of assertions in its source.
+    pub asserts: usize,
     /// Number of checks.
     pub checks: Option<usize>,
     /// How many of them nothing leads to, such as those in arms for other variants.
@@ -411,12 +417,15 @@ fn entry_of(census: &Census, proof: &SourceProof) -> Entry {
 fn blank(workspace: &Workspace, entry: &Entry, proof: &SourceProof, verdict: Verdict) -> ProofResult {
     ProofResult {
         name: proof.name.clone(),
+        says: proof.says(),
+        stated_at: format!("{}:{}", proof.file, proof.line),
         mechanism: proof.mechanism(),
         properties: proof.properties(),
         variant: entry.variant.clone(),
         twin: proof.twin_of().is_some(),
         verdict,
         seconds: None,
+        asserts: proof.asserts.len(),
         checks: None,
         unreachable: None,
         covers: proof.covers.iter().map(|cover| Cover { text: cover.text.clone(), satisfied: None }).collect(),

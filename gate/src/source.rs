@@ -57,6 +57,14 @@ impl SourceProof {
         ids.split(',').map(str::trim).take_while(plain).map(str::to_string).collect()
     }
 
+    /// What the proof says: the first paragraph of its doc comment, behind the ids.
+    pub fn says(&self) -> String {
+        let paragraph = first_sentence(&self.doc).unwrap_or_default();
+        let ids = self.properties().join(", ");
+        let rest = paragraph.strip_prefix(&ids).and_then(|rest| rest.strip_prefix(':')).filter(|_| !ids.is_empty());
+        rest.unwrap_or(&paragraph).trim().to_string()
+    }
+
     /// The mechanism: the module that contains it.
     pub fn mechanism(&self) -> String {
         self.name.split("::").next().unwrap_or_default().replace('_', "-")

@@ -54,12 +54,11 @@ pub struct Facts {
 }
 
 impl Baseline {
-    /// The facts of a run. Verdicts that were not run are not among them.
+    /// The facts of a run. What was not run is among them, with its claims and assumptions: a proof can be dropped or
+    /// weakened where nothing can prove it.
     pub fn of(run: &Run) -> Self {
         let assumptions = run.mechanisms.iter().map(|m| (m.name.clone(), m.assumptions.clone())).collect();
-        let named = keys(run).into_iter().zip(&run.verdicts);
-        let ran = named.filter(|(_, record)| record.verdict != Verdict::NotRun);
-        let verdicts = ran.map(|(name, record)| {
+        let verdicts = keys(run).into_iter().zip(&run.verdicts).map(|(name, record)| {
             let properties = record.properties.iter().map(|p| {
                 let steps = p.steps.map_or(String::new(), |steps| format!(" in {steps}"));
                 (p.name.clone(), format!("{}{steps}", p.verdict.word()))

@@ -1,5 +1,7 @@
 //! What changed between a base and a run: verdicts, claims, bounds, sizes of the search, time.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, Facts, keys};
@@ -32,6 +34,7 @@ pub struct Difference {
 /// If `partial` is true, nothing has vanished: a run of a selection has not dropped what it did not select.
 pub fn differences(base: &Baseline, run: &Run, partial: bool) -> Vec<Difference> {
     let now = Baseline::of(run);
+    let all = keys(run);
     let mut found = Vec::new();
     for (name, facts) in &now.verdicts {
         match base.verdicts.get(name) {
@@ -39,11 +42,30 @@ pub fn differences(base: &Baseline, run: &Run, partial: bool) -> Vec<Difference>
             None => push(&mut found, Weight::Quiet, name, format!("new: {}", word(facts))),
         }
     }
-    if !partial {
-        let all = keys(run);
-        for (name, before) in base.verdicts.iter().filter(|(name, _)| !now.verdicts.contains_key(*name)) {
-            let why = why_not_run(run, &all, name).map_or(String::new(), |why| format!("; not run now: {why}"));
+    // An engine that gave no verdict at all would drown everything else if each of its verdicts were named.
+    let mut silent: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, before) in &base.verdicts {
+        let is = now.verdicts.get(name);
+        let gone = is.map_or(!partial, |is| has_run(before) && !has_run(is));
+        if gone && !now.verdicts.keys().any(|other| engine_of(other) == engine_of(name)) {
+            silent.entry(engine_of(name)).or_default().push(name);
+        } else if gone {
+            let why = why_not_run(run, &all, name);
             push(&mut found, Weight::Loud, name, format!("vanished: it was {}{why}", word(before)));
+        }
+    }
+    for (engine, names) in silent {
+        let why = why_not_run(run, &all, names[0]);
+        match names[..] {
+            [name] => {
+                let was = word(&base.verdicts[name]);
+                push(&mut found, Weight::Loud, name, format!("vanished: it was {was}{why}"));
+            }
+            [first, ..] => {
+                let text = format!("all {} verdicts vanished, the first is {first}{why}", names.len());
+                push(&mut found, Weight::Loud, engine, text);
+            }
+            [] => {}
         }
     }
     compare_assumptions(&mut found, base, &now);
@@ -51,20 +73,32 @@ pub fn differences(base: &Baseline, run: &Run, partial: bool) -> Vec<Difference>
     found
 }
 
+/// The engine in the name of a verdict.
+fn engine_of(name: &str) -> &str {
+    name.split(' ').nth(1).unwrap_or("")
+}
+
 /// Why a verdict of the base was not given this time, if the run says so.
-fn why_not_run(run: &Run, all: &[String], name: &str) -> Option<String> {
+fn why_not_run(run: &Run, all: &[String], name: &str) -> String {
     let record = all.iter().zip(&run.verdicts).find(|(other, _)| *other == name).map(|(_, record)| record);
     let of_record = record.and_then(|record| record.not_run.as_ref());
-    let engine = |state: &&EngineState| name.split(' ').nth(1) == Some(state.name.as_str());
+    let engine = |state: &&EngineState| engine_of(name) == state.name;
     let of_engine = || run.engines.iter().find(engine)?.not_run.as_ref();
-    of_record.or_else(of_engine).map(|why| why.reason.clone())
+    of_record.or_else(of_engine).map_or(String::new(), |why| format!("; not run now: {}", why.reason))
 }
 
 fn push(found: &mut Vec<Difference>, weight: Weight, about: &str, text: String) {
     found.push(Difference { weight, about: about.to_string(), text });
 }
 
+fn has_run(facts: &Facts) -> bool {
+    facts.verdict != Verdict::NotRun
+}
+
 fn word(facts: &Facts) -> String {
+    if !has_run(facts) {
+        return format!("NOT RUN (it would be {})", facts.extent.words());
+    }
     let expected = if facts.as_expected { "" } else { ", not as expected" };
     let extent = if facts.verdict == Verdict::Undecided { "stopped at a limit" } else { facts.extent.words() };
     format!("{} ({extent}{expected})", facts.verdict.word())
@@ -72,11 +106,28 @@ fn word(facts: &Facts) -> String {
 
 fn compare(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts) {
     let mut loud = |text: String| push(found, Weight::Loud, name, text);
-    if before.verdict != now.verdict || before.as_expected != now.as_expected {
-        loud(format!("was {}, is {}", word(before), word(now)));
-    } else if before.extent != now.extent {
-        loud(format!("was {}, is {}", before.extent.words(), now.extent.words()));
+    match (has_run(before), has_run(now)) {
+        // That it has vanished is said elsewhere, and says it all.
+        (true, false) => return,
+        (true, true) if before.verdict != now.verdict || before.as_expected != now.as_expected => {
+            loud(format!("was {}, is {}", word(before), word(now)));
+        }
+        (false, true) if !now.as_expected => loud(format!("was {}, is {}", word(before), word(now))),
+        (false, true) => push(found, Weight::Quiet, name, format!("was {}, is {}", word(before), word(now))),
+        _ if before.extent != now.extent => {
+            loud(format!("was {}, is {}", before.extent.words(), now.extent.words()));
+        }
+        _ => {}
     }
+    compare_claims(found, name, before, now);
+    let mut quiet = |text: String| push(found, Weight::Quiet, name, text);
+    compare_work(&mut quiet, before, now);
+}
+
+/// Size, bounds, assumptions, properties. What was not run has them as well.
+fn compare_claims(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts) {
+    let both_ran = has_run(before) && has_run(now);
+    let mut loud = |text: String| push(found, Weight::Loud, name, text);
     if before.size != now.size {
         loud(format!("size was {}, is {}", before.size, now.size));
     }
@@ -89,7 +140,7 @@ fn compare(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts)
     for (property, was) in &before.properties {
         match now.properties.get(property) {
             None => loud(format!("{property} vanished: it was {was}")),
-            Some(is) if verdict_of(is) != verdict_of(was) => loud(format!("{property} was {was}, is {is}")),
+            Some(is) if both_ran && verdict_of(is) != verdict_of(was) => loud(format!("{property} was {was}, is {is}")),
             Some(_) => {}
         }
     }
@@ -109,7 +160,6 @@ fn compare(found: &mut Vec<Difference>, name: &str, before: &Facts, now: &Facts)
             Some(_) => {}
         }
     }
-    compare_work(&mut quiet, before, now);
 }
 
 /// Counts that moved, and time that grew by more than half and by more than half a second.
@@ -121,10 +171,12 @@ fn compare_work(quiet: &mut impl FnMut(String), before: &Facts, now: &Facts) {
             None => quiet(format!("{count} is no longer counted")),
         }
     }
-    for (count, is) in now.counts.iter().filter(|(count, _)| !before.counts.contains_key(*count)) {
+    // A first run counts much that was not counted before it.
+    let new = |(count, _): &(&String, &u64)| has_run(before) && !before.counts.contains_key(*count);
+    for (count, is) in now.counts.iter().filter(new) {
         quiet(format!("{count} is counted now: {is}"));
     }
-    if now.seconds > before.seconds * 1.5 && now.seconds > before.seconds + 0.5 {
+    if now.seconds > before.seconds * 1.5 && now.seconds > before.seconds + 0.5 && has_run(before) {
         quiet(format!("time grew: {} s before, {} s now", before.seconds, now.seconds));
     }
 }

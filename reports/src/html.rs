@@ -4,7 +4,7 @@ use minijinja::{Environment, context};
 use serde::Serialize;
 
 use crate::report::{
-    PropertyRow, Report, counts, findings, how_much, listing, printable, property_rows, shortened,
+    PropertyRow, Report, counts, findings, how_much, listing, printable, property_rows, seconds, shortened,
     telling_counterexample,
 };
 use crate::results::{Counterexample, MechanismRecord, VariantRecord, Verdict};
@@ -41,7 +41,7 @@ struct VariantPage<'a> {
     bounds: &'a [String],
     assumptions: &'a [String],
     counts: String,
-    seconds: f64,
+    seconds: String,
     reproduce: &'a str,
     /// An SVG drawing, made by this program and escaped there.
     picture: Option<String>,
@@ -107,7 +107,7 @@ fn variant_page(record: &VariantRecord) -> VariantPage<'_> {
         bounds: &record.bounds,
         assumptions: &record.assumptions,
         counts: counts(record),
-        seconds: record.seconds,
+        seconds: seconds(record.seconds),
         reproduce: &record.reproduce,
         picture,
         listing: text,

@@ -5,8 +5,8 @@
 
 use crate::difference::Weight;
 use crate::report::{
-    Report, counts, findings, how_much, in_steps, is_unprintable, listing, printable, property_rows, shortened,
-    telling_counterexample,
+    Report, counts, findings, how_much, in_steps, is_unprintable, listing, printable, property_rows, seconds,
+    shortened, telling_counterexample,
 };
 use crate::results::{Counterexample, MechanismRecord, VariantRecord, Verdict};
 
@@ -201,7 +201,7 @@ fn variant_row(record: &VariantRecord) -> String {
         text(&findings(record)),
         text(&how_much(record)),
         text(&counts(record)),
-        record.seconds,
+        seconds(record.seconds),
         text(&record.reproduce),
     )
 }

@@ -2,7 +2,7 @@
 
 use crate::baseline::Baseline;
 use crate::difference::{Difference, Weight, differences};
-use crate::results::{Counterexample, Machine, NotRun, Part, PropertyRecord, Run, VariantRecord, Verdict};
+use crate::results::{Counterexample, EngineState, Machine, NotRun, Part, PropertyRecord, Run, VariantRecord, Verdict};
 use serde::Serialize;
 
 /// A run with its comparison. All renderings are methods of it, each in a file of its own.
@@ -47,7 +47,8 @@ impl Report {
         }
         let loud = self.changes(Weight::Loud).count();
         if loud > 0 {
-            parts.push(format!("{loud} claims changed or weakened against the base"));
+            let claims = if loud == 1 { "claim" } else { "claims" };
+            parts.push(format!("{loud} {claims} changed or weakened against the base"));
         }
         if parts.is_empty() {
             parts.push(format!("all as expected: {}", self.by_extent()));
@@ -100,10 +101,6 @@ impl Report {
     /// in one line.
     pub fn not_run(&self) -> Vec<String> {
         const NAMES: usize = 3;
-        let engines = self.run.engines.iter().filter_map(|engine| {
-            let why = engine.not_run.as_ref()?;
-            Some(format!("{}: {}; {}", engine.name, why.reason, why.how_to_run))
-        });
         let mut groups: Vec<(&str, &NotRun, Vec<String>)> = Vec::new();
         for record in &self.run.verdicts {
             let Some(why) = record.not_run.as_ref() else { continue };
@@ -112,13 +109,25 @@ impl Report {
                 None => groups.push((&record.engine, why, vec![record.full_name()])),
             }
         }
+        // An engine whose verdicts say the same is not named twice.
+        let told =
+            |engine: &EngineState, why: &NotRun| groups.iter().any(|(name, of, _)| *name == engine.name && *of == why);
+        let engines: Vec<String> = self
+            .run
+            .engines
+            .iter()
+            .filter_map(|engine| {
+                let why = engine.not_run.as_ref().filter(|why| !told(engine, why))?;
+                Some(format!("{}: {}; {}", engine.name, why.reason, why.how_to_run))
+            })
+            .collect();
         let records = groups.into_iter().map(|(engine, why, names)| {
             let more = names.len().saturating_sub(NAMES);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let names = names.into_iter().take(NAMES).collect::<Vec<_>>().join(", ");
             format!("{engine} on {names}{more}: {}; {}", why.reason, why.how_to_run)
         });
-        engines.chain(records).collect()
+        engines.into_iter().chain(records).collect()
     }
 
     /// For each engine that gave a verdict: its name, the words for how much it looked at, and the records.
@@ -319,6 +328,11 @@ pub(crate) fn how_much(record: &VariantRecord) -> String {
 pub(crate) fn counts(record: &VariantRecord) -> String {
     let counts = record.counts.iter().map(|count| format!("{} {}", count.value, count.name));
     counts.collect::<Vec<_>>().join(", ")
+}
+
+/// A time as it is printed.
+pub(crate) fn seconds(seconds: f64) -> String {
+    format!("{seconds:.2}")
 }
 
 /// The broken property that tells most and has a counterexample, with it.

@@ -1,23 +1,26 @@
 //! The committed baseline is what the main job gives: every verdict, the length of every shortest counterexample and
-//! run to a witness, and every count.
+//! run to a witness, every count, and what every proof claims and assumes.
 //!
 //! `KVERDICT_UPDATE=1 cargo test --test program baseline` rewrites it, as `kverdict report --update-baseline` does.
 
 use std::path::Path;
+use std::process::Command;
 
 use reports::baseline::Baseline;
+use reports::results::Verdict;
 
 #[test]
 fn the_committed_baseline_is_what_the_main_job_gives() {
     let run = crate::running::run_json(&["check", "--format", "json"]);
+    let mut found = Baseline::of(&run);
+    found.verdicts.extend(proofs().verdicts);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/baseline.json");
-    let now = Baseline::of(&run);
     if std::env::var_os("KVERDICT_UPDATE").is_some() {
-        std::fs::write(&file, now.to_json()).expect("the file can be written");
+        std::fs::write(&file, found.to_json()).expect("the file can be written");
     }
     let committed = std::fs::read_to_string(&file).expect("there is a baseline");
     let (mut now, mut committed) =
-        (now.without_times(), Baseline::from_json(&committed).expect("it can be read").without_times());
+        (found.without_times(), Baseline::from_json(&committed).expect("it can be read").without_times());
     // An engine that is not installed here has nothing to say about the baseline.
     for engine in run.engines.iter().filter(|engine| engine.not_run.is_some()) {
         let others =
@@ -32,4 +35,19 @@ fn the_committed_baseline_is_what_the_main_job_gives() {
     let how = "if that is meant, run `kverdict report --update-baseline RESULTS` and say why in the commit";
     assert!(changed.is_empty() && gone.is_empty(), "changed or new: {changed:#?}\ngone: {gone:#?}\n{how}");
     assert_eq!(now.assumptions, committed.assumptions, "{how}");
+}
+
+/// The proofs as they are without Kani, which takes too long for this test: claimed, with assumptions, and not run.
+fn proofs() -> Baseline {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("proofs.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kverdict"));
+    let output = command.arg("prove").arg("--results").arg(&file).env("PATH", folder.path()).output();
+    let output = output.expect("the program starts");
+    let text = std::fs::read_to_string(&file)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let facts = Baseline::from_json(&text).expect("just written");
+    assert!(facts.verdicts.len() > 50, "{} proofs", facts.verdicts.len());
+    assert!(facts.verdicts.values().all(|facts| facts.verdict == Verdict::NotRun && !facts.properties.is_empty()));
+    facts
 }

@@ -62,6 +62,29 @@ fn shown_output_is_real() {
     }
 }
 
+/// Every file that a page of the documentation shows or links to is there.
+#[test]
+fn pictures_and_links_lead_somewhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).expect("there are documents");
+    let mut pages: Vec<_> = docs.map(|entry| entry.expect("it can be listed").path()).collect();
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    pages.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root.join(name)));
+    let mut links = 0;
+    for page in pages {
+        let text = std::fs::read_to_string(&page).expect("it can be read");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#', ' ']).next()) {
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            links += 1;
+            let file = page.parent().expect("it is in a folder").join(target);
+            assert!(file.exists(), "{}: there is no {target}", page.display());
+        }
+    }
+    assert!(links >= 4, "the pictures of the README are links: {links}");
+}
+
 #[test]
 fn times_are_found_and_nothing_else() {
     let line = "34,437 states      0.01 s  at cpus=1 · 41 s";

@@ -226,6 +226,39 @@ fn no_text_of_an_event_stands_in_a_script() {
     }
 }
 
+/// A tag can be moved to other code; a commit cannot.
+#[test]
+fn every_action_is_pinned_by_its_commit() {
+    for (file, text) in workflows() {
+        for action in text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: ")) {
+            let commit = action.split(' ').next().and_then(|name| name.split_once('@')).expect("a version").1;
+            let is_hash = commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(is_hash && action.contains(" # v"), "{file}: {action}");
+        }
+    }
+}
+
+/// What is in the baseline and not in the results would be missing, loudly, in the report of every pull request.
+#[test]
+fn the_report_of_a_pull_request_has_every_engine_of_the_baseline() {
+    let files = workflows();
+    let (_, ci) = files.iter().find(|(file, _)| file == "ci.yml").expect("it is there");
+    let mut engines: BTreeSet<String> = BTreeSet::new();
+    for script in scripts(ci).iter().filter(|script| script.contains("--results ")) {
+        for command in commands(script).iter().filter(|command| command[0].ends_with("kverdict")) {
+            match command.windows(2).find(|words| words[0] == "--engine") {
+                Some(words) => engines.extend(words[1].split(',').map(str::to_string)),
+                None if command[1] == "prove" => engines.extend(["kani".to_string()]),
+                None => panic!("{command:?} does not say which engines: a runner lacks some"),
+            }
+        }
+    }
+    let baseline = read(&project().join("reports/baseline.json"));
+    let baseline = reports::baseline::Baseline::from_json(&baseline).expect("it can be read");
+    let wanted = baseline.verdicts.keys().filter_map(|name| name.split(' ').nth(1));
+    assert_eq!(engines, wanted.map(str::to_string).collect());
+}
+
 #[test]
 fn only_the_comment_may_write_and_it_runs_no_code_of_the_pull_request() {
     for (file, text) in workflows() {

@@ -34,10 +34,12 @@ pub(super) fn page(ask: &Ask) -> Result<Response, Problem> {
     let stopped = whole.followed < whole.left.events.len();
     let cannot = stopped.then_some(whole.followed + 1);
     let here = written(position.shown());
+    let broken = now.left.broken_at.last().cloned().unwrap_or_default();
     let option = |option| {
         let option: &crate::StepOption = option;
         let link = links.to("compare", &format!("at={here}.{}{with}", option.index));
-        context! { link, ..Value::from_serialize(option) }
+        let (still, newly): (Vec<&str>, Vec<&str>) = option.breaks.iter().partition(|name| broken.contains(name));
+        context! { link, still, newly, ..Value::from_serialize(option) }
     };
     let options: Vec<Value> = now.left.options.iter().map(option).collect();
     let left = lines(&ask.app, variant, &key, walk.properties(), &now.left.properties);

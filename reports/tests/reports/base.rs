@@ -2,9 +2,9 @@
 
 use reports::baseline::Baseline;
 use reports::difference::{Difference, Weight, differences};
-use reports::results::{Extent, NotRun, Run, Verdict};
+use reports::results::{Extent, NotRun, Run, VariantRecord, Verdict};
 
-use crate::fixture::{claim, good, run, s};
+use crate::fixture::{claim, good, not_run, run, s};
 
 /// The differences after a change to the records of the good run.
 fn after(change: impl FnOnce(&mut Run)) -> Vec<Difference> {
@@ -48,6 +48,49 @@ fn what_is_no_longer_run_has_vanished_with_the_reason() {
     });
     let text = "iova/mainline enumerate: vanished: it was HOLDS (enumerated); not run now: too many states";
     only(found, Weight::Loud, text);
+}
+
+/// A proof that did not run: its record is there with what it claims and assumes.
+fn proof(verdict: Verdict) -> VariantRecord {
+    let mut record = good().verdicts[2].clone();
+    record.variant = s("a_proof");
+    record.engine = s("kani");
+    record.extent = Extent::Proved;
+    record.assumptions = vec![s("kani::assume(length > 0)")];
+    record.verdict = verdict;
+    record.not_run = (verdict == Verdict::NotRun).then(not_run);
+    for property in record.properties.iter_mut().filter(|_| verdict == Verdict::NotRun) {
+        property.verdict = Verdict::NotRun;
+    }
+    record
+}
+
+#[test]
+fn proofs_that_were_dropped_weakened_or_added_where_none_can_run() {
+    let with = |proof: Option<VariantRecord>| run(good().verdicts.into_iter().chain(proof).collect());
+    let base = Baseline::of(&with(Some(proof(Verdict::NotRun))));
+    let after = |proof: Option<VariantRecord>| differences(&base, &with(proof), false);
+    assert_eq!(after(Some(proof(Verdict::NotRun))), []);
+    only(after(None), Weight::Loud, "iova/a_proof kani: vanished: it was NOT RUN (it would be proved)");
+    let mut weaker = proof(Verdict::NotRun);
+    weaker.assumptions.push(s("kani::assume(length < 9)"));
+    only(after(Some(weaker)), Weight::Loud, "iova/a_proof kani: new assumption: kani::assume(length < 9)");
+    let mut weaker = proof(Verdict::NotRun);
+    let dropped = weaker.properties.remove(0).name;
+    only(after(Some(weaker)), Weight::Loud, &format!("iova/a_proof kani: {dropped} vanished: it was NOT RUN"));
+    let proved = "iova/a_proof kani: was NOT RUN (it would be proved), is HOLDS (proved)";
+    only(after(Some(proof(Verdict::Holds))), Weight::Quiet, proved);
+    let added = differences(&Baseline::of(&good()), &with(Some(proof(Verdict::NotRun))), false);
+    only(added, Weight::Quiet, "iova/a_proof kani: new: NOT RUN (it would be proved)");
+}
+
+#[test]
+fn an_engine_without_any_verdict_is_one_line() {
+    let mut verdicts = good().verdicts;
+    verdicts.push(proof(Verdict::Holds));
+    verdicts.push(VariantRecord { variant: s("b_proof"), ..proof(Verdict::Holds) });
+    let found = differences(&Baseline::of(&run(verdicts)), &good(), false);
+    only(found, Weight::Loud, "kani: all 2 verdicts vanished, the first is iova/a_proof kani");
 }
 
 #[test]
