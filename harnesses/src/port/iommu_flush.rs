@@ -249,7 +249,7 @@ impl Kernel {
     /// D6: the IOMMU executes an invalidation.
     fn invalidate(&self, requester: u8) {
         let walk = self.iommu.lock();
-        self.step(requester, "D6Invalidate", || self.iotlb.store_release(0));
+        self.step(requester, "D6Invalidate", || self.iotlb.write_once(0));
         drop(walk);
     }
 
@@ -281,7 +281,7 @@ impl Kernel {
 
     fn free_page(&self) {
         self.page.free();
-        self.freed.store_release(1);
+        self.freed.write_once(1);
     }
 
     /// F1 to F4 alone, for a flusher whose page is not the question.
@@ -383,7 +383,7 @@ impl Kernel {
     /// An access of the hardware, which is no data race for the kernel, so the page's state is a word.
     pub fn dma_hits_freed_page(&self) -> bool {
         let _access = self.iommu.lock();
-        self.iotlb.read_once() == 1 && self.freed.load_acquire() == 1
+        self.iotlb.read_once() == 1 && self.freed.read_once() == 1
     }
 
     /// The last unbind.
