@@ -90,6 +90,8 @@ pub mod on_shuttle {
     pub(crate) use super::on_std::{UnsafeCell, full_fence};
 
     use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+    use std::panic;
+    use std::sync::Once;
 
     /// shuttle shows no weak memory order, so there is nothing to miss.
     pub(crate) const FORGETS_LOADS: bool = false;
@@ -126,6 +128,15 @@ pub mod on_shuttle {
         let mut config = shuttle::Config::new();
         config.failure_persistence = shuttle::FailurePersistence::None;
         config.silence_warnings = true;
+        // The first run of shuttle installs a panic hook for good, which writes about every later panic of the process, also
+        // those that loom reports a race with. So the hook that was there is put back.
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            let choices = Choices { list: Vec::new(), at: 0, started: false };
+            let _ = shuttle::Runner::new(choices, config.clone()).run(|| ());
+            panic::set_hook(before);
+        });
         let choices = Choices { list: list.to_vec(), at: 0, started: false };
         let _ = shuttle::Runner::new(choices, config).run(body);
     }
