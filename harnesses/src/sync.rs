@@ -10,6 +10,11 @@ pub mod on_std {
     pub(crate) use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering, fence};
     pub(crate) use std::thread::{JoinHandle, spawn};
 
+    /// A fence in full order.
+    pub(crate) fn full_fence() {
+        fence(Ordering::SeqCst);
+    }
+
     /// Whether the engine misses interleavings when a thread loads an atomic and then stores to it.
     pub(crate) const FORGETS_LOADS: bool = false;
 
@@ -41,6 +46,21 @@ pub mod on_loom {
     /// (tokio-rs/loom, issue 166).
     pub(crate) const FORGETS_LOADS: bool = true;
 
+    loom::lazy_static! {
+        /// What every full fence touches.
+        static ref FENCES: AtomicU8 = AtomicU8::new(0);
+    }
+
+    /// A fence in full order.
+    ///
+    /// loom 0.7.2 switches threads at atomic accesses only, and a fence is none: no other thread ever ran between a
+    /// store and the fence behind it, so that the fence ordered the store, too. A read-modify-write that orders nothing
+    /// and that all fences share makes loom try them in every order.
+    pub(crate) fn full_fence() {
+        FENCES.fetch_or(0, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
     /// Runs `body` once for each execution that loom finds within the bounds.
     ///
     /// # Panics
@@ -52,7 +72,12 @@ pub mod on_loom {
         // loom looks at both only now and then, and then returns as if it were done.
         builder.max_duration = None;
         builder.max_permutations = None;
-        builder.check(body);
+        builder.check(move || {
+            // Whoever touches it first sets it up, and orders that before all that is done by those who come later. Here
+            // nobody has done anything yet.
+            FENCES.load(Ordering::Relaxed);
+            body();
+        });
     }
 }
 
@@ -62,9 +87,11 @@ pub mod on_shuttle {
     pub(crate) use shuttle::sync::{Mutex, MutexGuard};
     pub(crate) use shuttle::thread::{JoinHandle, spawn};
 
-    pub(crate) use super::on_std::UnsafeCell;
+    pub(crate) use super::on_std::{UnsafeCell, full_fence};
 
     use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+    use std::panic;
+    use std::sync::Once;
 
     /// shuttle shows no weak memory order, so there is nothing to miss.
     pub(crate) const FORGETS_LOADS: bool = false;
@@ -101,6 +128,15 @@ pub mod on_shuttle {
         let mut config = shuttle::Config::new();
         config.failure_persistence = shuttle::FailurePersistence::None;
         config.silence_warnings = true;
+        // The first run of shuttle installs a panic hook for good, which writes about every later panic of the process, also
+        // those that loom reports a race with. So the hook that was there is put back.
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            let choices = Choices { list: Vec::new(), at: 0, started: false };
+            let _ = shuttle::Runner::new(choices, config.clone()).run(|| ());
+            panic::set_hook(before);
+        });
         let choices = Choices { list: list.to_vec(), at: 0, started: false };
         let _ = shuttle::Runner::new(choices, config).run(body);
     }

@@ -19,6 +19,14 @@ fn an_unknown_mechanism_gets_the_close_ones() {
     assert!(message.contains("did you mean 'io-bitmap' or"), "{message}");
 }
 
+/// Races that loom is expected to find are panics, and so are drifts: none of them is an error of the program.
+#[test]
+fn expected_panics_of_the_engines_are_not_printed() {
+    let output = kverdict(&["check", "io-bitmap", "iommu-flush", "--engine", "loom,proptest", "--cases", "10"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
 #[test]
 fn an_unknown_variant_gets_the_close_ones() {
     let (status, message) = failure(&["show", "ldt/postde"]);

@@ -292,6 +292,7 @@ impl Parser {
             "rcu_dereference" => self.load(Access::Rcu, true)?,
             "smp_load_acquire" => self.load(Access::Ordered, false)?,
             "atomic_inc_return" => add(Order::Full, self.argument()?, 1),
+            "atomic_inc_return_relaxed" => add(Order::Relaxed, self.argument()?, 1),
             "atomic_dec_return" => add(Order::Full, self.argument()?, -1),
             "atomic_dec_return_relaxed" => add(Order::Relaxed, self.argument()?, -1),
             "atomic_dec_return_acquire" => add(Order::Acquire, self.argument()?, -1),

@@ -22,7 +22,7 @@ pub enum Count {
     Relaxed,
     /// A load and a store.
     LoadStore,
-    /// The decrement is right; M1 reads the count with an order that C11 knows nothing of (a control dependency).
+    /// The decrement is right; after M1 there is only a branch, as in the kernel.
     ReadRelaxed,
 }
 
@@ -293,7 +293,8 @@ impl Kernel {
     }
 
     /// M1. Who finds one reference owns the bitmap and may write to it, after whoever dropped the other one has read
-    /// it. In the kernel a control dependency orders the writes behind the load; C11 needs an acquire.
+    /// it. The kernel has a control dependency there, which by its own model orders marked writes only; C11 needs an
+    /// acquire.
     fn is_shared(&self, pointer: u8) -> bool {
         let count = &self.slot(pointer).refcount;
         let references = match self.config.count {

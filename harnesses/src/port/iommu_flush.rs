@@ -5,7 +5,7 @@
 //! (assumption A2 of the model), so the first walk of the device is done by the thread that rang. Left out: page-table
 //! pages, several notifiers, several PASIDs, the deferred form, and TLBs of CPUs.
 
-use super::primitives::{Byte, Interrupts, JoinHandle, Lock, Object, Plain, smp_mb, spawn};
+use super::primitives::{Byte, Held, Interrupts, JoinHandle, Lock, Object, Plain, smp_mb, spawn};
 use super::recorder::Recorder;
 use crate::event::Seen;
 use std::sync::Arc;
@@ -111,6 +111,8 @@ pub struct Config {
     pub goes_away: bool,
     /// The last unbind frees the data even if the function stays.
     pub frees_data: bool,
+    /// Whether bind and unbind hold the mutex.
+    pub mutex: bool,
 }
 
 impl Config {
@@ -126,6 +128,7 @@ impl Config {
         free: Free::AfterWait,
         goes_away: true,
         frees_data: true,
+        mutex: true,
     };
 }
 
@@ -249,7 +252,7 @@ impl Kernel {
     /// D6: the IOMMU executes an invalidation.
     fn invalidate(&self, requester: u8) {
         let walk = self.iommu.lock();
-        self.step(requester, "D6Invalidate", || self.iotlb.store_release(0));
+        self.step(requester, "D6Invalidate", || self.iotlb.write_once(0));
         drop(walk);
     }
 
@@ -281,7 +284,7 @@ impl Kernel {
 
     fn free_page(&self) {
         self.page.free();
-        self.freed.store_release(1);
+        self.freed.write_once(1);
     }
 
     /// F1 to F4 alone, for a flusher whose page is not the question.
@@ -318,10 +321,34 @@ impl Kernel {
 
     // ---- the binder ----
 
+    fn take_mutex(&self) -> Option<Held<'_>> {
+        let held = self.config.mutex.then(|| self.mutex.lock());
+        self.note(BINDER, "MutexLock");
+        held
+    }
+
+    /// A bind that sets up nothing if somebody has bound already. Returns whether this one was the first.
+    pub fn bind_if_unbound(&self) -> bool {
+        let held = self.take_mutex();
+        let first = self.users.read_once_before_store() == 0;
+        if first {
+            self.set_up();
+        }
+        self.note(BINDER, "MutexUnlock");
+        drop(held);
+        first
+    }
+
     /// The first bind: from B1 on the device may be given the PASID, from B3 on it walks.
     pub fn bind(&self) {
-        let held = self.mutex.lock();
-        self.note(BINDER, "MutexLock");
+        let held = self.take_mutex();
+        self.set_up();
+        self.note(BINDER, "MutexUnlock");
+        drop(held);
+    }
+
+    /// B1 to B3.
+    fn set_up(&self) {
         self.step(BINDER, "B1SetUpPasid", || {
             self.text.allocate(());
             self.data.allocate(());
@@ -348,8 +375,6 @@ impl Kernel {
             self.note(BINDER, "FullBarrier");
         }
         self.step(BINDER, "B3Enable", || self.device_working.write_once(1));
-        self.note(BINDER, "MutexUnlock");
-        drop(held);
     }
 
     fn store_pointer(&self, value: u8) {
@@ -383,13 +408,12 @@ impl Kernel {
     /// An access of the hardware, which is no data race for the kernel, so the page's state is a word.
     pub fn dma_hits_freed_page(&self) -> bool {
         let _access = self.iommu.lock();
-        self.iotlb.read_once() == 1 && self.freed.load_acquire() == 1
+        self.iotlb.read_once() == 1 && self.freed.read_once() == 1
     }
 
     /// The last unbind.
     pub fn unbind(&self) {
-        let held = self.mutex.lock();
-        self.note(BINDER, "MutexLock");
+        let held = self.take_mutex();
         self.step(BINDER, "U1StopDevice", || self.device_working.write_once(0));
         self.step(BINDER, "U1ClearEntry", || self.pasid_entry.write_once(0));
         self.note(BINDER, "C2Submit");

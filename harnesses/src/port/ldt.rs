@@ -341,7 +341,8 @@ impl Mm {
         self.do_step(cpu as u8, "AnswerFlush", || {
             let mut now = self.cpus[cpu].read();
             if now.loaded {
-                let newest = self.tlb_gen.load_acquire();
+                // Who raised it sent the interrupt.
+                let newest = self.tlb_gen.read_once();
                 match newest - now.generation {
                     0 => {}
                     1 => now.tlb[usize::from(slot)] = None,
@@ -419,14 +420,14 @@ impl Mm {
     }
 
     /// The page of a slot: from the TLB, or else from the page table, and then the TLB keeps it. A walk that finds
-    /// nothing leaves no trace. Loading LDTR has serialised the CPU, hence the acquires.
+    /// nothing leaves no trace. What is in the page comes before the entry that leads to it, hence the acquire.
     fn translate(&self, cpu: usize, slot: u8) -> Option<u8> {
         let mut now = self.cpus[cpu].read();
         if now.tlb[usize::from(slot)].is_some() || !now.loaded {
             return now.tlb[usize::from(slot)];
         }
         let walk = || {
-            let visible = self.visible.load_acquire() != 0;
+            let visible = self.visible.read_once() != 0;
             let page = visible.then(|| option(self.entries[usize::from(slot)].load_acquire())).flatten()?;
             now.tlb[usize::from(slot)] = Some(page);
             self.cpus[cpu].write(now);
@@ -529,7 +530,7 @@ impl Mm {
         self.change_entry(actor, "W5MapEntry", slot, self.structs[usize::from(new)].page.read_once());
         self.do_step(actor, "W6ShowSlots", || {
             if first {
-                self.visible.store_release(1)
+                self.visible.write_once(1)
             }
         });
         if self.config.order != Order::SlotAfterPublish {
@@ -667,19 +668,19 @@ impl Mm {
             self.set_slot(0, new, 0);
         }
     }
-    /// What a CPU that switches to the process finds: the slot, and the descriptor behind the pointer.
-    pub fn find(&self) -> Option<(Option<u8>, u8)> {
+    /// What a CPU that switches to the process finds: the slot, and the descriptor behind the pointer. A reader that is
+    /// ahead of the writer may find neither.
+    pub fn find(&self) -> Option<(Option<u8>, Option<u8>)> {
         let ldt = self.read_context_ldt()?;
         let ldt = self.ldt(ldt);
         let slot = option(ldt.slot.read_once());
-        // A reader that is ahead of the writer may find no page yet; then there is no descriptor either.
-        Some((slot, option(ldt.page.read_once()).map_or(0, |page| self.page(page).descriptor.read_once())))
+        Some((slot, option(ldt.page.read_once()).map(|page| self.page(page).descriptor.read_once())))
     }
 
     /// `ldt_dup_context()`: the descriptor that the child gets.
     pub fn dup_context(&self) -> Option<u8> {
         let held = self.config.fork_locks.then(|| self.context_lock.lock());
-        let copied = self.find().map(|(_, descriptor)| descriptor);
+        let copied = self.find().and_then(|(_, descriptor)| descriptor);
         drop(held);
         copied
     }

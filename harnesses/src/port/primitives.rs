@@ -150,9 +150,10 @@ word!(
 
 /// `smp_mb()`: what is before it is seen before what is after it, loads behind stores included.
 ///
-/// loom takes SeqCst *accesses* for acquire and release; its SeqCst *fence* is right. So all full order is here.
+/// loom takes SeqCst *accesses* for acquire and release, so all full order is here. Its SeqCst *fence* is right once other
+/// threads may run before it (see `sync`).
 pub fn smp_mb() {
-    sync::fence(Ordering::SeqCst);
+    sync::full_fence();
 }
 
 /// `smp_rmb()`: loads before it are done before loads after it. C11 has no fence for loads only; an acquire fence is the

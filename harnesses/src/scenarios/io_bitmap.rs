@@ -195,7 +195,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     scenario(
         "count-read-relaxed",
-        "M1 reads the count with no order that C11 knows: the kernel has a control dependency there",
+        "M1 reads the count with no order but the branch behind it, as the kernel does",
         "May a task that reads a count of one, without an acquire, write to the bitmap?",
         Expected::Broken(NO_RACE_ON_BITMAP),
         &[],

@@ -1,7 +1,7 @@
 //! iommu-flush under loom.
 //!
-//! Flushers are CPU 0 and CPU 1, the binder is a thread of its own. No preemption bound: every execution that loom
-//! can produce.
+//! Flushers are CPU 0 and CPU 1, the binder is a thread of its own. Every execution that loom can produce, but for the
+//! one scenario with three threads, which has a bound on preemptions.
 
 use super::beside;
 use crate::explore::{Outcome, explore};
@@ -14,6 +14,7 @@ use crate::scenario::{Bounds, Expected, LoomRun, Scenario};
 use std::sync::Arc;
 
 const NO_STALE_IOTLB: &str = "no-stale-iotlb: after a page is freed, no IOTLB entry leads to it";
+const BOUND_WORKS: &str = "published-data: whoever has bound finds the function, and its data";
 const RACE_ON_POINTER: &str = "no-data-race: the function pointer";
 
 fn called(pasid: Option<u8>) -> String {
@@ -64,6 +65,20 @@ fn call_and_unbind(config: Config, bounds: Bounds) -> LoomRun {
         let pasid = kernel.call_only(0);
         other.join().unwrap();
         judge(&kernel, pasid)
+    })
+}
+
+/// The last PASID is unbound while another thread binds.
+fn unbind_and_bind(config: Config, bounds: Bounds) -> LoomRun {
+    explore(bounds, move || {
+        let kernel = Arc::new(Kernel::new(config, Recorder::off()));
+        kernel.bind();
+        let other = beside!(kernel, kernel.unbind());
+        let first = kernel.bind_if_unbound();
+        other.join().unwrap();
+        let pasid = kernel.call_only(0);
+        let wrong = pasid.is_some() != first;
+        Outcome::judged(format!("first={first}, {}", called(pasid)), wrong, BOUND_WORKS)
     })
 }
 
@@ -295,6 +310,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         Expected::Broken(NO_RACE_ON_PASID_DATA),
         &[],
         |bounds| call_and_unbind(Config { section: Section::EndsBeforeCall, ..RCU }, bounds),
+    ),
+    scenario(
+        "rebind-locked",
+        "bind and unbind hold the mutex",
+        "Can a bind begin while the last unbind still takes things down?",
+        Expected::Holds,
+        &["first=false, not called", "first=true, called with PASID 1"],
+        |bounds| unbind_and_bind(RCU, bounds),
+    ),
+    scenario(
+        "rebind-lockless",
+        "the same without the mutex",
+        "Do bind and unbind need their mutex?",
+        Expected::Broken(NO_RACE_ON_PASID_DATA),
+        &[],
+        |bounds| unbind_and_bind(Config { mutex: false, ..RCU }, bounds),
     ),
     scenario(
         "double-fetch",

@@ -28,10 +28,11 @@ fn publish(config: Config, bounds: Bounds) -> LoomRun {
         let other = beside!(mm, mm.find());
         mm.publish_first(1);
         let found = other.join().unwrap();
-        let observed = found.map_or("none".to_string(), |(slot, d)| format!("slot={} descriptor={d}", shown(slot)));
+        let observed =
+            found.map_or("none".to_string(), |(slot, d)| format!("slot={} descriptor={}", shown(slot), shown(d)));
         match found {
             Some((None, _)) => Outcome::judged(observed, true, INSTALLED_SLOT_IS_VALID),
-            Some((_, descriptor)) => Outcome::judged(observed, descriptor != 1, CONSISTENT_DESCRIPTOR),
+            Some((_, descriptor)) => Outcome::judged(observed, descriptor != Some(1), CONSISTENT_DESCRIPTOR),
             None => Outcome::judged(observed, false, ""),
         }
     })
@@ -211,9 +212,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "slot=0 descriptor=0",
             "slot=0 descriptor=1",
             "slot=0 descriptor=255",
+            "slot=0 descriptor=none",
             "slot=none descriptor=0",
             "slot=none descriptor=1",
             "slot=none descriptor=255",
+            "slot=none descriptor=none",
         ],
         |bounds| publish(published(Publish::OnceMarked), bounds),
     ),
@@ -227,9 +230,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "slot=0 descriptor=0",
             "slot=0 descriptor=1",
             "slot=0 descriptor=255",
+            "slot=0 descriptor=none",
             "slot=none descriptor=0",
             "slot=none descriptor=1",
             "slot=none descriptor=255",
+            "slot=none descriptor=none",
         ],
         |bounds| publish(published(Publish::ReleaseRelaxedLoad), bounds),
     ),

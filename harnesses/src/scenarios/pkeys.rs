@@ -1,6 +1,6 @@
 //! pkeys under loom.
 //!
-//! Two or three threads, no preemption bound: every execution that loom can produce.
+//! Two threads, no preemption bound: every execution that loom can produce.
 
 use super::beside;
 use crate::explore::{Outcome, explore};
@@ -45,7 +45,7 @@ fn readers(config: Config, bounds: Bounds) -> LoomRun {
     })
 }
 
-/// Two threads allocate at once, a third asks for the first key and then for the second.
+/// Two threads allocate at once.
 fn contended(config: Config, bounds: Bounds) -> LoomRun {
     explore(bounds, move || {
         let mm = mm(config, 0b1);
@@ -259,7 +259,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         |bounds| whole_look(Config { update: Update::TwoBytes, ..POSTED }, bounds),
     ),
     scenario(
-        "told-before-the-call",
+        "told-in-order",
         "as posted: a key is freed, and whoever freed it tells another thread",
         "Can a lockless answer be older than what the caller has been told?",
         Expected::Holds,
@@ -267,7 +267,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         |bounds| told(true, bounds),
     ),
     scenario(
-        "told-unordered",
+        "stale-after-free",
         "the same, told by a marked store that orders nothing",
         "Does a lockless answer need the caller to have been told with release and acquire?",
         Expected::Broken(ANSWER_WAS_TRUE),

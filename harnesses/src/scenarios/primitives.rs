@@ -2,7 +2,7 @@
 
 use super::beside;
 use crate::explore::{Outcome, explore};
-use crate::over_loom::primitives::{Byte, Interrupts, Lock, Object, Plain, Word16, smp_mb};
+use crate::over_loom::primitives::{Byte, Interrupts, Lock, Object, Plain, Word16, smp_mb, smp_rmb, smp_wmb};
 use crate::scenario::{Bounds, Expected, LoomRun, Scenario};
 use std::sync::Arc;
 
@@ -41,6 +41,28 @@ fn store_buffering(bounds: Bounds, mine: fn(), theirs: fn()) -> LoomRun {
         shared.1.write_once(1);
         mine();
         let (mine, other) = (shared.0.read_once(), other.join().unwrap());
+        Outcome::judged(format!("{mine} {other}"), (mine, other) == (0, 0), WEAK)
+    })
+}
+
+/// Store buffering between a barrier's store and load on one side, and on the other an atomic that is either the load or
+/// the store: so the order before it, or behind it, is all there is. Weak: neither sees the other's store.
+fn buffering_by_atomic(bounds: Bounds, loads: bool, atomic: fn(&Byte, u8) -> u8) -> LoomRun {
+    explore(bounds, move || {
+        let shared = pair(Byte::new(0), Byte::new(0));
+        let other = beside!(shared, {
+            shared.0.write_once(1);
+            smp_mb();
+            shared.1.read_once()
+        });
+        let mine = if loads {
+            shared.1.write_once(1);
+            atomic(&shared.0, 0)
+        } else {
+            atomic(&shared.1, 1);
+            shared.0.read_once()
+        };
+        let other = other.join().unwrap();
         Outcome::judged(format!("{mine} {other}"), (mine, other) == (0, 0), WEAK)
     })
 }
@@ -87,6 +109,23 @@ fn last_reference(bounds: Bounds, drop_one: fn(&Byte) -> bool) -> LoomRun {
         let other = beside!(shared, let_go(&shared));
         let values = (let_go(&shared), other.join().unwrap());
         Outcome::judged(format!("{values:?}"), shared.1.is_allocated(), WEAK)
+    })
+}
+
+/// One thread frees an object and says so; the other then does with it what nobody may.
+fn after_free(bounds: Bounds, touch: fn(&Object<u8>)) -> LoomRun {
+    explore(bounds, move || {
+        let shared = pair(Byte::new(0), Object::new(7_u8, FREED, RACE));
+        let freeing = beside!(shared, {
+            shared.1.free();
+            shared.0.store_release(1);
+        });
+        let told = shared.0.load_acquire();
+        if told == 1 {
+            touch(&shared.1);
+        }
+        freeing.join().unwrap();
+        Outcome::judged(format!("{told}"), false, "")
     })
 }
 
@@ -138,6 +177,24 @@ fn load_then_store(bounds: Bounds, load: fn(&Word16) -> u16) -> LoomRun {
 }
 
 fn nothing() {}
+fn send_behind_wmb(flag: &Byte) {
+    smp_wmb();
+    flag.write_once(1);
+}
+fn receive_before_rmb(flag: &Byte) -> u8 {
+    let seen = flag.read_once();
+    smp_rmb();
+    seen
+}
+fn decrement_apart(word: &Word16) {
+    word.write_once(word.read_once_before_store() - 1);
+}
+fn decrement(word: &Word16) {
+    word.dec_return_relaxed();
+}
+fn add_one(word: &Word16) {
+    word.add_return_relaxed(1);
+}
 fn increment_apart(word: &Word16) {
     word.write_once(word.read_once_before_store() + 1);
 }
@@ -198,6 +255,24 @@ pub const LITMUS: &[Scenario] = &[
     scenario("message-rcu", Expected::Holds, STRONG_MESSAGE, |bounds| {
         message(bounds, |flag| flag.rcu_assign_pointer(1), Byte::rcu_dereference)
     }),
+    scenario("message-wmb-only", Expected::Broken(WEAK), WEAK_MESSAGE, |bounds| {
+        message(bounds, send_behind_wmb, Byte::read_once)
+    }),
+    scenario("message-rmb-only", Expected::Broken(WEAK), WEAK_MESSAGE, |bounds| {
+        message(bounds, |flag| flag.write_once(1), receive_before_rmb)
+    }),
+    scenario("message-wmb-rmb", Expected::Holds, STRONG_MESSAGE, |bounds| {
+        message(bounds, send_behind_wmb, receive_before_rmb)
+    }),
+    scenario("message-add-release-only", Expected::Broken(WEAK), WEAK_MESSAGE, |bounds| {
+        message(bounds, |flag| _ = flag.add_return_release(1), |flag| flag.add_return_relaxed(0))
+    }),
+    scenario("message-add-acquire-only", Expected::Broken(WEAK), WEAK_MESSAGE, |bounds| {
+        message(bounds, |flag| _ = flag.add_return_relaxed(1), |flag| flag.add_return_acquire(0))
+    }),
+    scenario("message-add-release-acquire", Expected::Holds, STRONG_MESSAGE, |bounds| {
+        message(bounds, |flag| _ = flag.add_return_release(1), |flag| flag.add_return_acquire(0))
+    }),
     scenario("buffering-none", Expected::Broken(WEAK), &["0 0", "0 1", "1 0", "1 1"], |bounds| {
         store_buffering(bounds, nothing, nothing)
     }),
@@ -207,10 +282,30 @@ pub const LITMUS: &[Scenario] = &[
     scenario("buffering-smp-mb", Expected::Holds, &["0 1", "1 0", "1 1"], |bounds| {
         store_buffering(bounds, smp_mb, smp_mb)
     }),
+    scenario("buffering-before-atomic-relaxed", Expected::Broken(WEAK), &["0 0", "0 1", "1 0", "1 1"], |bounds| {
+        buffering_by_atomic(bounds, true, Byte::add_return_relaxed)
+    }),
+    scenario("buffering-before-atomic", Expected::Holds, &["0 1", "1 0", "1 1"], |bounds| {
+        buffering_by_atomic(bounds, true, Byte::add_return)
+    }),
+    scenario("buffering-behind-atomic-relaxed", Expected::Broken(WEAK), &["0 0", "0 1", "1 0", "1 1"], |bounds| {
+        buffering_by_atomic(bounds, false, Byte::add_return_relaxed)
+    }),
+    scenario("buffering-behind-atomic", Expected::Holds, &["0 1", "1 0", "1 1"], |bounds| {
+        buffering_by_atomic(bounds, false, Byte::add_return)
+    }),
     scenario("increment-apart", Expected::Broken(WEAK), &["1", "2"], |bounds| {
         two_changes(bounds, 0, 2, increment_apart, increment_apart)
     }),
     scenario("increment-atomic", Expected::Holds, &["2"], |bounds| two_changes(bounds, 0, 2, increment, increment)),
+    scenario("increment-add", Expected::Holds, &["2"], |bounds| two_changes(bounds, 0, 2, add_one, add_one)),
+    scenario("increment-refcount", Expected::Holds, &["2"], |bounds| {
+        two_changes(bounds, 0, 2, Word16::refcount_inc, Word16::refcount_inc)
+    }),
+    scenario("decrement-apart", Expected::Broken(WEAK), &["0", "1"], |bounds| {
+        two_changes(bounds, 2, 0, decrement_apart, decrement_apart)
+    }),
+    scenario("decrement-atomic", Expected::Holds, &["0"], |bounds| two_changes(bounds, 2, 0, decrement, decrement)),
     scenario("increment-cmpxchg", Expected::Holds, &["2"], |bounds| two_changes(bounds, 0, 2, exchange, exchange)),
     scenario("bits-apart", Expected::Broken(WEAK), &["0", "1", "3"], |bounds| {
         two_changes(bounds, 0b10, 0b01, set_apart, clear_apart)
@@ -224,6 +319,9 @@ pub const LITMUS: &[Scenario] = &[
     scenario("last-reference", Expected::Holds, &["(7, 7)"], |bounds| {
         last_reference(bounds, Byte::refcount_dec_and_test)
     }),
+    scenario("read-after-free", Expected::Broken(FREED), &[], |bounds| after_free(bounds, |object| _ = object.read())),
+    scenario("write-after-free", Expected::Broken(FREED), &[], |bounds| after_free(bounds, |object| object.write(8))),
+    scenario("free-after-free", Expected::Broken(FREED), &[], |bounds| after_free(bounds, Object::free)),
     scenario("reclaim-at-once", Expected::Broken(RACE), &[], |bounds| reclaim(bounds, true, Wait::Nothing)),
     scenario("reclaim-no-section", Expected::Broken(RACE), &[], |bounds| reclaim(bounds, false, Wait::GracePeriod)),
     scenario("reclaim-grace-period", Expected::Holds, &["None", "Some(7)"], |bounds| {
