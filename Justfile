@@ -20,7 +20,7 @@ lint:
 loom *ARGS:
     cargo run --release --quiet --package kverdict-harnesses --bin loom -- {{ARGS}}
 
-# the same without preemption bounds and with more threads (two minutes)
+# the same without preemption bounds and with more threads (ten seconds)
 loom-deep *ARGS:
     cargo run --release --quiet --package kverdict-harnesses --bin loom -- --deep {{ARGS}}
 

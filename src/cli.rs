@@ -61,7 +61,7 @@ pub struct SearchArgs {
     /// Threads of a search [default: as many as the machine runs at once]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
-    /// Seconds for each verdict, after which it is UNDECIDED.
+    /// Seconds for each verdict, after which it is UNDECIDED (proptest: tested on fewer schedules); loom and lkmm have bounds of their own.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub timeout: Option<Duration>,
     /// Gigabytes of memory for each search, beyond which it is UNDECIDED.
