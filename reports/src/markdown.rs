@@ -141,7 +141,7 @@ impl Report {
         }
         let (loud, quiet) = (self.changes(Weight::Loud).count(), self.changes(Weight::Quiet).count());
         let mut out = format!(
-            "\n<details><summary>Against {}: {loud} claims changed or weakened, {quiet} other changes</summary>\n\n",
+            "\n<details><summary>Against {}: claims changed or weakened {loud}, other changes {quiet}</summary>\n\n",
             text(base)
         );
         out.push_str("| weight | about | change |\n|---|---|---|\n");
