@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use models::machine::{Machine, PropertyKind};
+use models::machine::{invariant_of, keeps_invariant, Machine, PropertyKind};
 
 /// SplitMix64 with a fixed seed: every run is the same.
 pub(crate) struct Random(u64);
@@ -32,12 +32,10 @@ impl Random {
 /// One state with some fields of another.
 type Mix<S> = fn(&S, &S, &mut dyn FnMut() -> bool) -> S;
 
-/// How states of a machine are made.
+/// How states of a machine with an inductive invariant are made.
 pub(crate) struct Source<'a, M: Machine> {
     /// The machine.
     pub(crate) machine: &'a M,
-    /// What its states must satisfy.
-    pub(crate) invariant: fn(&M, &M::State) -> bool,
     /// A state with any values, each chosen below a bound.
     pub(crate) any: fn(&M, &mut dyn FnMut(u8) -> u8) -> M::State,
     /// The first state with those fields of the second for which the choice falls so.
@@ -65,7 +63,7 @@ impl<S: Copy + Eq + Hash> Samples<S> {
         let mut known = HashSet::new();
         let mut samples = Self { states: Vec::new(), reached: 0, by_kind: vec![Vec::new(); M::KINDS.len()] };
         let mut keep = |samples: &mut Self, state: S, kind: usize| {
-            let new = (source.invariant)(m, &state) && known.insert(state);
+            let new = keeps_invariant(m, &state) == Some(true) && known.insert(state);
             if new {
                 samples.by_kind[kind].push(samples.states.len());
                 samples.states.push(state);
@@ -156,6 +154,24 @@ fn random_step<M: Machine>(
     Some((step, next))
 }
 
+/// Takes every step in samples of each version that the invariant is about, `first` before the others.
+///
+/// # Panics
+/// As [`steps_keep_the_invariant`], or if there are fewer than `least` versions.
+#[cfg(test)]
+pub(crate) fn every_version_keeps_the_invariant<M: Machine>(
+    first: &str,
+    least: usize,
+    machine: fn(M::Config) -> M,
+    source: fn(&M) -> Source<'_, M>,
+) {
+    let mut versions: Vec<_> = M::VARIANTS.iter().map(|v| (v.name, machine(v.config))).collect();
+    versions.retain(|(_, m)| invariant_of(m).is_some());
+    versions.sort_by_key(|(name, _)| *name != first);
+    assert!(versions.len() >= least);
+    steps_keep_the_invariant(&versions, source);
+}
+
 /// Takes every step in samples of each version, asks every claim about them, and prints how many there were.
 ///
 /// The version that the proofs are about comes first, and gets the most.
@@ -195,7 +211,10 @@ fn take_every_step<M: Machine>(name: &str, source: &Source<'_, M>, samples: &Sam
             let Some(after) = m.step(state, *step) else { continue };
             of_kind[m.kind(*step)] += 1;
             not_at_the_start[m.kind(*step)] |= !initial.contains(state);
-            assert!((source.invariant)(m, &after), "{name}: inductive-invariant: {state:#?}\n{step:?}\n{after:#?}");
+            assert!(
+                keeps_invariant(m, &after) == Some(true),
+                "{name}: inductive-invariant: {state:#?}\n{step:?}\n{after:#?}"
+            );
         }
     }
     for (kind, taken) in of_kind.iter().enumerate() {
@@ -207,11 +226,7 @@ fn take_every_step<M: Machine>(name: &str, source: &Source<'_, M>, samples: &Sam
 }
 
 /// A sample, or a mixture of two, or of one with a state of any values, which may satisfy the invariant or not.
-pub(crate) fn near<S: Copy + Eq + Hash>(
-    samples: &Samples<S>,
-    mix: fn(&S, &S, &mut dyn FnMut() -> bool) -> S,
-    any: impl FnOnce() -> S,
-) -> S {
+pub(crate) fn near<S: Copy + Eq + Hash>(samples: &Samples<S>, mix: Mix<S>, any: impl FnOnce() -> S) -> S {
     // A drawn number is often a small one or an edge; several together make a seed that does not repeat.
     let seed = (0..6).fold(0, |seed: u64, _| (seed ^ kani::any::<u64>()).wrapping_mul(0x100_0000_01b3).rotate_left(23));
     let mut random = Random::new(seed);
