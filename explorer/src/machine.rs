@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use checker::{Checker, Outcome};
 use models::machine::{
-    Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, PropertyKind, Size, SizeError,
-    Variant, invariant_of, keeps_invariant,
+    Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, NO_DEADLOCK_SAYS, PropertyKind, Size,
+    SizeError, Variant, invariant_of, keeps_invariant,
 };
 use models::stateright::Checked;
 use reports::timeline::{Change, Event, Table, changes};
@@ -19,8 +19,6 @@ use crate::walkable::{
     Comparison, Differences, Found, FoundProperty, Graph, KindDifference, KindWords, Node, PropertyWords, SearchPlan,
     StepOption, StockState, Truth, Walk, WalkError, Walkable,
 };
-
-const NO_DEADLOCK_SAYS: &str = "somebody waits for ever: a lock is never released, or a wake-up never comes";
 
 /// One variant of a machine at one size, to walk through.
 pub fn walkable<M: Machine>(variant: &'static Variant<M::Config>, size: Size) -> Arc<dyn Walkable> {
@@ -118,8 +116,7 @@ impl<M: Machine> Bound<M> {
     }
 
     fn tables(&self, place: &Place, state: &M::State) -> Result<Vec<Table>, WalkError> {
-        let panels = place.ask("showing the state", || self.machine.view(state))?;
-        Ok(panels.into_iter().map(|p| Table { title: p.title, lane: p.lane, rows: p.rows }).collect())
+        place.ask("showing the state", || tables(&self.machine, state))
     }
 
     /// Whether each predicate is true in this state, `inductive-invariant` (if there is one) and `no-deadlock` last.
@@ -148,16 +145,7 @@ impl<M: Machine> Bound<M> {
     }
 
     fn event(&self, place: &Place, before: &M::State, step: M::Step, changes: Vec<Change>) -> Result<Event, WalkError> {
-        place.ask("describing the step", || {
-            let kind = &M::KINDS[self.machine.kind(step)];
-            Event {
-                lane: self.machine.lane(before, step),
-                kind: kind.name.to_string(),
-                text: self.machine.describe(before, step),
-                source: kind.source.to_string(),
-                changes,
-            }
-        })
+        place.ask("describing the step", || event(&self.machine, before, step, changes))
     }
 
     fn shown(&self, address: &[usize], run: &Run<M>) -> Result<Walk, WalkError> {
@@ -295,6 +283,24 @@ struct Explored<M: Machine> {
     states: Vec<(Vec<usize>, M::State, usize)>,
     edges: Vec<(usize, usize, &'static str)>,
     ids: HashMap<M::State, usize>,
+}
+
+/// A state as tables, one for each panel of its machine.
+pub fn tables<M: Machine>(machine: &M, state: &M::State) -> Vec<Table> {
+    let panels = machine.view(state).into_iter();
+    panels.map(|panel| Table { title: panel.title, lane: panel.lane, rows: panel.rows }).collect()
+}
+
+/// A step in words, with the rows that it changed.
+pub fn event<M: Machine>(machine: &M, before: &M::State, step: M::Step, changes: Vec<Change>) -> Event {
+    let kind = &M::KINDS[machine.kind(step)];
+    Event {
+        lane: machine.lane(before, step),
+        kind: kind.name.to_string(),
+        text: machine.describe(before, step),
+        source: kind.source.to_string(),
+        changes,
+    }
 }
 
 impl<M: Machine> Explored<M> {

@@ -124,6 +124,8 @@ impl Expect {
 
 /// The property that every machine has: a state without steps is one in which a run may end.
 pub const NO_DEADLOCK: &str = "no-deadlock";
+/// What goes wrong if it breaks.
+pub const NO_DEADLOCK_SAYS: &str = "somebody waits for ever: a lock is never released, or a wake-up never comes";
 
 /// The property that a variant with an inductive invariant has beside those of its machine.
 pub const INDUCTIVE_INVARIANT: &str = "inductive-invariant";

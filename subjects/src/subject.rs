@@ -7,13 +7,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use checker::{Checker, Outcome};
+use explorer::{event, tables};
 use models::machine::{
-    Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, Parameter, PropertyKind, Size,
-    Variant, invariant_of,
+    Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, NO_DEADLOCK_SAYS, Parameter,
+    PropertyKind, Size, Variant, invariant_of,
 };
 use models::stateright::Checked;
 use reports::results::{NotRun, Verdict};
-use reports::timeline::{Change, Event, Table, Timeline, changes};
+use reports::timeline::{Timeline, changes};
 
 use crate::audit::audit;
 use crate::second_opinion::{self, SecondOpinion};
@@ -180,8 +181,6 @@ struct Bound<M: Machine> {
     variant: &'static Variant<M::Config>,
 }
 
-const NO_DEADLOCK_SAYS: &str = "somebody waits for ever: a lock is never released, or a wake-up never comes";
-
 impl<M: Machine> Bound<M> {
     fn machine(&self, size: Size) -> M {
         M::new(self.variant.config, size)
@@ -248,22 +247,6 @@ impl<M: Machine> Bound<M> {
 
 type OutcomeOf<M> = Outcome<<M as Machine>::State, <M as Machine>::Step>;
 type PathOf<M> = checker::Path<<M as Machine>::State, <M as Machine>::Step>;
-
-fn tables<M: Machine>(machine: &M, state: &M::State) -> Vec<Table> {
-    let panels = machine.view(state).into_iter();
-    panels.map(|panel| Table { title: panel.title, lane: panel.lane, rows: panel.rows }).collect()
-}
-
-fn event<M: Machine>(machine: &M, before: &M::State, step: M::Step, changes: Vec<Change>) -> Event {
-    let kind = &M::KINDS[machine.kind(step)];
-    Event {
-        lane: machine.lane(before, step),
-        kind: kind.name.to_string(),
-        text: machine.describe(before, step),
-        source: kind.source.to_string(),
-        changes,
-    }
-}
 
 impl<M: Machine> Subject for Bound<M> {
     fn mechanism(&self) -> &'static str {
