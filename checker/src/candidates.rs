@@ -6,13 +6,12 @@
 //! short body, because a processor has many loads under way at once only if they are few instructions apart.
 
 use std::hash::Hash;
-use std::vec::Drain;
 
 use crate::error::Phase;
 use crate::expand::Place;
 use crate::hasher::hash_of;
 use crate::limits::Limit;
-use crate::shard::{Shard, Slot, StateId};
+use crate::shard::{First, Shard, StateId};
 
 /// A block of candidates in the order in which they were found.
 #[derive(Debug)]
@@ -20,13 +19,56 @@ pub(crate) struct Candidates<S> {
     states: Vec<S>,
     parents: Vec<StateId>,
     hashes: Vec<u64>,
-    slots: Vec<Slot>,
+    firsts: Vec<First>,
 }
 
 impl<S> Default for Candidates<S> {
     fn default() -> Self {
-        Self { states: Vec::new(), parents: Vec::new(), hashes: Vec::new(), slots: Vec::new() }
+        Self { states: Vec::new(), parents: Vec::new(), hashes: Vec::new(), firsts: Vec::new() }
     }
+}
+
+/// A candidate that may be new.
+pub(crate) struct Candidate<S> {
+    pub(crate) state: S,
+    pub(crate) parent: StateId,
+    pub(crate) hash: u64,
+    pub(crate) first: First,
+}
+
+/// A state that is stored if it is new. What owns nothing stays where it is and is copied straight to where it is
+/// needed, because moving it would copy it several times on the way.
+pub(crate) trait Storable<S> {
+    fn state(&self) -> &S;
+    fn into_state(self) -> S;
+}
+
+/// A state that is moved.
+pub(crate) struct Moved<S>(S);
+
+impl<S> Storable<S> for Moved<S> {
+    fn state(&self) -> &S {
+        &self.0
+    }
+    fn into_state(self) -> S {
+        self.0
+    }
+}
+
+impl<S: Clone> Storable<S> for &S {
+    #[inline]
+    fn state(&self) -> &S {
+        self
+    }
+    #[inline]
+    fn into_state(self) -> S {
+        self.clone()
+    }
+}
+
+/// What happens to each candidate of a block.
+pub(crate) trait Visit<S> {
+    fn visit(&mut self, candidate: Candidate<impl Storable<S>>) -> Result<(), Limit>;
 }
 
 impl<S: Clone + PartialEq + Hash> Candidates<S> {
@@ -35,25 +77,31 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
         self.states.len()
     }
 
+    /// Adds a state; its parent is told by [`Candidates::came_from`].
     #[inline]
-    pub(crate) fn push(&mut self, state: S, parent: StateId) {
+    pub(crate) fn push(&mut self, state: S) -> &mut S {
         self.states.push(state);
-        self.parents.push(parent);
+        let last = self.states.len() - 1;
+        &mut self.states[last]
     }
 
-    /// Takes over a candidate that is hashed already.
+    /// Takes back the last state, before its parent was told.
     #[inline]
-    pub(crate) fn push_hashed(&mut self, candidate: &mut Front<'_, S>) {
-        self.states.push(candidate.take());
-        self.parents.push(candidate.parent);
-        self.hashes.push(candidate.hash);
+    pub(crate) fn pop(&mut self) {
+        self.states.pop();
+    }
+
+    /// The parent of all states since the last call.
+    #[inline]
+    pub(crate) fn came_from(&mut self, parent: StateId) {
+        self.parents.resize(self.states.len(), parent);
     }
 
     pub(crate) fn clear(&mut self) {
         self.states.clear();
         self.parents.clear();
         self.hashes.clear();
-        self.slots.clear();
+        self.firsts.clear();
     }
 
     /// The memory that is held.
@@ -61,17 +109,29 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
         self.states.capacity() * size_of::<S>()
             + self.parents.capacity() * size_of::<StateId>()
             + self.hashes.capacity() * size_of::<u64>()
-            + self.slots.capacity() * size_of::<Slot>()
+            + self.firsts.capacity() * size_of::<First>()
     }
 
-    /// Hashes all states.
+    /// The hashes of the states that have been hashed.
+    #[inline]
+    pub(crate) fn hashes(&self) -> &[u64] {
+        &self.hashes
+    }
+
+    /// The candidate with this number.
+    #[inline]
+    pub(crate) fn get(&self, index: usize, first: First) -> Candidate<&S> {
+        Candidate { state: &self.states[index], parent: self.parents[index], hash: self.hashes[index], first }
+    }
+
+    /// Hashes the states that are not hashed yet.
     pub(crate) fn hash(&mut self, place: &mut Place) {
         place.phase = Phase::Hash;
-        self.hashes.clear();
-        for (state, parent) in self.states.iter().zip(&self.parents) {
+        let done = self.hashes.len();
+        self.hashes.extend(self.states[done..].iter().zip(&self.parents[done..]).map(|(state, parent)| {
             place.state = *parent;
-            self.hashes.push(hash_of(state));
-        }
+            hash_of(state)
+        }));
     }
 
     /// Asks for the slots where the candidates belong.
@@ -89,67 +149,27 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
     where
         S: 's,
     {
-        self.slots.clear();
-        self.slots.extend(self.hashes.iter().map(|hash| shard(*hash).peek(*hash)));
+        self.firsts.clear();
+        self.firsts.extend(self.hashes.iter().map(|hash| shard(*hash).peek(*hash)));
     }
 
-    /// Passes each candidate to `visit`, in order, and forgets them.
+    /// Passes each candidate to `visitor`, in order, and forgets them.
     #[inline]
-    pub(crate) fn drain(
-        &mut self,
-        place: &mut Place,
-        mut visit: impl FnMut(&mut Front<'_, S>) -> Result<(), Limit>,
-    ) -> Result<(), Limit> {
+    pub(crate) fn drain(&mut self, place: &mut Place, visitor: &mut impl Visit<S>) -> Result<(), Limit> {
         place.phase = Phase::Store;
-        // Blocks that only move on to other blocks have no slots yet.
-        self.slots.resize(self.hashes.len(), Slot::default());
-        let queue = self.states.drain(..);
-        let mut front = Front { queue, moved: false, hash: 0, parent: StateId::NONE, slot: Slot::default() };
-        for ((&hash, &parent), &slot) in self.hashes.iter().zip(&self.parents).zip(&self.slots) {
-            place.state = parent;
-            (front.hash, front.parent, front.slot) = (hash, parent, slot);
-            visit(&mut front)?;
-            front.advance();
+        let others = self.parents.iter().zip(&self.hashes).zip(&self.firsts);
+        if std::mem::needs_drop::<S>() {
+            for (state, ((&parent, &hash), &first)) in self.states.drain(..).zip(others) {
+                place.state = parent;
+                visitor.visit(Candidate { state: Moved(state), parent, hash, first })?;
+            }
+        } else {
+            for (state, ((&parent, &hash), &first)) in self.states.iter().zip(others) {
+                place.state = parent;
+                visitor.visit(Candidate { state, parent, hash, first })?;
+            }
         }
-        drop(front);
         self.clear();
         Ok(())
-    }
-}
-
-/// The first of the candidates that are left.
-#[derive(Debug)]
-pub(crate) struct Front<'a, S> {
-    queue: Drain<'a, S>,
-    /// Whether the state was moved out of the queue.
-    moved: bool,
-    pub(crate) hash: u64,
-    pub(crate) parent: StateId,
-    pub(crate) slot: Slot,
-}
-
-impl<S: Clone> Front<'_, S> {
-    #[inline]
-    pub(crate) fn state(&self) -> &S {
-        &self.queue.as_slice()[0]
-    }
-
-    /// The state, once. What owns nothing is copied straight to where it is needed; moving it out of the queue would
-    /// copy it several times on the way.
-    #[inline(always)]
-    pub(crate) fn take(&mut self) -> S {
-        if std::mem::needs_drop::<S>() {
-            self.moved = true;
-            self.queue.next().expect("a candidate is taken once")
-        } else {
-            self.state().clone()
-        }
-    }
-
-    #[inline]
-    fn advance(&mut self) {
-        if !std::mem::take(&mut self.moved) {
-            drop(self.queue.next());
-        }
     }
 }

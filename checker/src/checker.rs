@@ -22,6 +22,7 @@ impl<M: Sync + Model<State: Clone + PartialEq + Hash + Send + Sync>> Checkable f
 
 type IsFinal<M> = fn(&M, &<M as Model>::State) -> bool;
 type KindOf<M> = fn(&M, &<M as Model>::Action) -> usize;
+type InPlace<M> = fn(&M, &mut <M as Model>::State, <M as Model>::Action) -> bool;
 type Canonical<M> = fn(&M, &<M as Model>::State) -> <M as Model>::State;
 
 /// The report about a model.
@@ -73,6 +74,7 @@ pub struct Checker<'m, M: Model> {
     pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) is_final: Option<IsFinal<M>>,
     pub(crate) kinds: Option<(usize, KindOf<M>)>,
+    pub(crate) in_place: Option<InPlace<M>>,
     pub(crate) symmetry: Option<Canonical<M>>,
     pub(crate) batch: Option<usize>,
 }
@@ -108,6 +110,7 @@ impl<'m, M: Checkable> Checker<'m, M> {
             progress: None,
             is_final: None,
             kinds: None,
+            in_place: None,
             symmetry: None,
             batch: None,
         }
@@ -146,6 +149,12 @@ impl<'m, M: Checkable> Checker<'m, M> {
     /// How many kinds of action there are, and the kind of each. With it, the steps of each kind are counted.
     pub fn step_kinds(self, count: usize, kind_of: fn(&M, &M::Action) -> usize) -> Self {
         Self { kinds: Some((count, kind_of)), ..self }
+    }
+    /// How to take a step without `Model::next_state`: turns a copy of a state into the state after an action, and
+    /// says whether that is possible; if not, the copy is thrown away. It must agree with `next_state`, and is faster if
+    /// states are large, because every state is then made in the place where it is kept.
+    pub fn in_place(self, step: fn(&M, &mut M::State, M::Action) -> bool) -> Self {
+        Self { in_place: Some(step), ..self }
     }
     /// Merges states that have the same representative. The model must not tell a state from its
     /// representative: the same properties, the same finality, and steps to states with the same representatives.

@@ -89,24 +89,50 @@ impl<'c, M: Checkable> Expander<'c, M> {
         self.open.extend(open);
     }
 
-    /// Collects a state if it lies within the boundary, in its canonical form; says whether it does. (The state is
-    /// passed on as seldom as possible: a copy of what was just written waits until the writing is done.)
+    /// Collects a state if it lies within the boundary, in its canonical form; says whether it does.
     #[inline]
-    pub(crate) fn admit(&mut self, state: M::State, parent: StateId, candidates: &mut Candidates<M::State>) -> bool {
+    pub(crate) fn admit(&mut self, state: M::State, candidates: &mut Candidates<M::State>) -> bool {
+        let state = candidates.push(state);
+        let inside = self.judge(state);
+        if !inside {
+            candidates.pop();
+        }
+        inside
+    }
+
+    /// Whether a state lies within the boundary; then it is turned into its canonical form.
+    #[inline]
+    fn judge(&mut self, state: &mut M::State) -> bool {
         let model = self.checker.model;
         self.place.phase = Phase::Boundary;
-        if !model.within_boundary(&state) {
+        if !model.within_boundary(state) {
             self.findings.cut += 1;
             return false;
         }
-        match self.checker.symmetry {
-            None => candidates.push(state, parent),
-            Some(canonical) => {
-                self.place.phase = Phase::Canonical;
-                candidates.push(canonical(model, &state), parent);
-            }
+        if let Some(canonical) = self.checker.symmetry {
+            self.place.phase = Phase::Canonical;
+            *state = canonical(model, state);
         }
         true
+    }
+
+    /// Collects the state after an action, if there is one: whether there is, and whether it lies within the boundary.
+    /// (A state is passed on as seldom as possible: a copy of what was just written waits until the writing is done.)
+    #[inline]
+    fn step(&mut self, state: &M::State, action: M::Action, candidates: &mut Candidates<M::State>) -> (bool, bool) {
+        let model = self.checker.model;
+        self.place.phase = Phase::NextState;
+        let Some(step) = self.checker.in_place else {
+            let Some(next) = model.next_state(state, action) else { return (false, false) };
+            return (true, self.admit(next, candidates));
+        };
+        let next = candidates.push(state.clone());
+        let possible = step(model, next, action);
+        let inside = possible && self.judge(next);
+        if !inside {
+            candidates.pop();
+        }
+        (possible, inside)
     }
 
     /// Examines `state` and collects the states after it, in the order of the actions.
@@ -126,10 +152,9 @@ impl<'c, M: Checkable> Expander<'c, M> {
                 self.place.phase = Phase::Kind;
                 kind_of(model, &action)
             });
-            self.place.phase = Phase::NextState;
-            let Some(next) = model.next_state(state, action) else { continue };
-            has_steps = true;
-            if !self.admit(next, id, candidates) {
+            let (possible, inside) = self.step(state, action, candidates);
+            has_steps |= possible;
+            if !inside {
                 continue;
             }
             self.findings.transitions += 1;
@@ -139,6 +164,7 @@ impl<'c, M: Checkable> Expander<'c, M> {
             }
         }
         self.actions = actions;
+        candidates.came_from(id);
         if !has_steps {
             self.note_terminal(id, state);
         }

@@ -1,7 +1,7 @@
 //! Expanding states on several threads, with the result of a single one.
 //!
-//! A batch of the frontier is cut into parts. First each part is expanded by one thread, which sorts the
-//! successors by shard. Then each shard is worked on by one thread, which takes the successors in the order of
+//! A batch of the frontier is cut into parts. First each part is expanded by one thread, which notes the
+//! successors of each shard. Then each shard is worked on by one thread, which takes the successors in the order of
 //! the parts. So every shard sees its candidates in the order in which a single thread would have found them;
 //! which of two equal states comes first, its number and its parent depend on nothing else. Last, the new
 //! states are listed in that order, and are the frontier of the next level.
@@ -25,12 +25,12 @@ use crate::pieces::Pieces;
 use crate::prefetch::prefetch;
 use crate::search::{Shared, Stop};
 use crate::sequential::{FRONTIER_AHEAD, Pipeline, TOGETHER};
-use crate::shard::{Probe, SHARDS, Shard, StateId, shard_of};
+use crate::shard::{First, Probe, SHARDS, Shard, StateId, shard_of};
 
 /// Parts per thread and batch: several, so that a thread with hard parts is helped out.
 const PARTS_PER_THREAD: usize = 4;
 /// How many successors a part should have: enough to make the threads' meetings cheap, few enough for caches.
-const PART_CANDIDATES: u64 = 8192;
+const PART_CANDIDATES: u64 = 4096;
 
 /// The threads and what they work on.
 pub(crate) struct Crew<'c, M: Checkable> {
@@ -38,8 +38,8 @@ pub(crate) struct Crew<'c, M: Checkable> {
     pub(crate) barrier: Barrier,
     parts: Vec<Part<M::State>>,
     job: RwLock<Job>,
-    next_part: AtomicUsize,
-    next_shard: AtomicUsize,
+    parts_to_do: Work,
+    shards_to_do: Work,
     candidates: AtomicU64,
     failed: AtomicBool,
     stop: Mutex<Option<Stop>>,
@@ -56,29 +56,55 @@ struct Job {
 
 /// What came out of the expansion of a part of a batch.
 struct Part<S> {
-    /// The successors, by shard.
-    buckets: Vec<Mutex<Bucket<S>>>,
+    successors: RwLock<Successors<S>>,
     /// For each successor in its place: the id, if it was new.
     fresh: RwLock<Vec<AtomicU32>>,
     result: Mutex<PartResult>,
 }
 
-/// Successors on their way to their shard.
-struct Bucket<S> {
+/// The successors of a part, and which of them belong to which shard.
+struct Successors<S> {
     candidates: Candidates<S>,
-    /// The place of each among the successors of the part, by which the order of a single thread is restored.
+    /// The places of all candidates: those of each shard together, and in their order.
     places: Vec<u32>,
+    /// Where the places of each shard end.
+    ends: [u32; SHARDS],
 }
 
-impl<S: Clone + PartialEq + Hash> Bucket<S> {
-    fn bytes(&self) -> usize {
-        self.candidates.bytes() + self.places.capacity() * size_of::<u32>()
+impl<S> Default for Successors<S> {
+    fn default() -> Self {
+        Self { candidates: Candidates::default(), places: Vec::new(), ends: [0; SHARDS] }
     }
 }
 
-impl<S> Default for Bucket<S> {
-    fn default() -> Self {
-        Self { candidates: Candidates::default(), places: Vec::new() }
+impl<S: Clone + PartialEq + Hash> Successors<S> {
+    fn bytes(&self) -> usize {
+        self.candidates.bytes() + self.places.capacity() * size_of::<u32>()
+    }
+
+    /// Sorts the places by shard.
+    fn sort_out(&mut self) {
+        let hashes = self.candidates.hashes();
+        self.places.resize(hashes.len(), 0);
+        self.ends.fill(0);
+        for hash in hashes {
+            self.ends[shard_of(*hash)] += 1;
+        }
+        let mut end = 0;
+        for count in &mut self.ends {
+            // At first where they begin; that moves to where they end as they are entered.
+            end += std::mem::replace(count, end);
+        }
+        for (place, hash) in (0..).zip(hashes) {
+            let end = &mut self.ends[shard_of(*hash)];
+            self.places[*end as usize] = place;
+            *end += 1;
+        }
+    }
+
+    fn places_of(&self, shard: usize) -> &[u32] {
+        let start = if shard == 0 { 0 } else { self.ends[shard - 1] };
+        &self.places[start as usize..self.ends[shard] as usize]
     }
 }
 
@@ -86,12 +112,13 @@ impl<S> Default for Bucket<S> {
 struct PartResult {
     findings: Findings,
     candidates: usize,
-    /// The memory of the buckets and of `fresh`.
+    /// The memory of the successors and of `fresh`.
     bytes: usize,
 }
 
 /// What a thread keeps from batch to batch.
 pub(crate) struct Worker<'c, M: Checkable> {
+    number: usize,
     pub(crate) blocks: Pipeline<M::State>,
     pub(crate) expander: Expander<'c, M>,
     pub(crate) pacer: Pacer,
@@ -100,6 +127,7 @@ pub(crate) struct Worker<'c, M: Checkable> {
 impl<'c, M: Checkable> Worker<'c, M> {
     pub(crate) fn new(shared: &'c Shared<'c, M>) -> Self {
         Self {
+            number: 0,
             expander: Expander::new(shared.checker, shared.properties),
             pacer: Pacer::new(),
             blocks: Pipeline::new(),
@@ -120,7 +148,7 @@ pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 impl<'c, M: Checkable> Crew<'c, M> {
     pub(crate) fn new(shared: &'c Shared<'c, M>, threads: usize) -> Self {
         let part = |_| Part {
-            buckets: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            successors: RwLock::default(),
             fresh: RwLock::default(),
             result: Mutex::default(),
         };
@@ -129,8 +157,8 @@ impl<'c, M: Checkable> Crew<'c, M> {
             barrier: Barrier::new(threads),
             parts: (0..threads * PARTS_PER_THREAD).map(part).collect(),
             job: RwLock::default(),
-            next_part: AtomicUsize::new(0),
-            next_shard: AtomicUsize::new(0),
+            parts_to_do: Work::new(threads * PARTS_PER_THREAD, threads),
+            shards_to_do: Work::new(SHARDS, threads),
             candidates: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             stop: Mutex::new(None),
@@ -143,9 +171,9 @@ impl<'c, M: Checkable> Crew<'c, M> {
         self.parts.len() * part as usize
     }
 
-    /// What every thread but the first does until the search is over.
-    pub(crate) fn follow(&self) {
-        let mut worker = Worker::new(self.shared);
+    /// What every thread but the first does until the search is over. The first has the number 0.
+    pub(crate) fn follow(&self, number: usize) {
+        let mut worker = Worker { number, ..Worker::new(self.shared) };
         while self.barrier.wait().is_ok() && self.work(&mut worker).is_ok() {}
     }
 
@@ -160,8 +188,8 @@ impl<'c, M: Checkable> Crew<'c, M> {
         next: &mut Pieces<u32>,
     ) -> Result<bool, Stop> {
         *write(&self.job) = Job { positions, room, known: findings.clone() };
-        self.next_part.store(0, Relaxed);
-        self.next_shard.store(0, Relaxed);
+        self.parts_to_do.renew();
+        self.shards_to_do.renew();
         self.candidates.store(0, Relaxed);
         self.failed.store(false, Relaxed);
         let met = self.barrier.wait().and_then(|()| self.work(worker));
@@ -183,7 +211,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
     /// A batch, as every thread sees it.
     fn work(&self, worker: &mut Worker<'c, M>) -> Result<(), Broken> {
         let job = read(&self.job);
-        while let Some(index) = take(&self.next_part, self.parts.len()) {
+        while let Some(index) = self.parts_to_do.take(worker.number) {
             // Whatever goes wrong here is found again, and told, on one thread.
             let expanded = catch_unwind(AssertUnwindSafe(|| self.expand_part(&job, index, worker)));
             if !matches!(expanded, Ok(Ok(()))) {
@@ -195,7 +223,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
             self.failed.store(true, Relaxed);
         }
         if !self.failed.load(Relaxed) {
-            while let Some(shard) = take(&self.next_shard, SHARDS) {
+            while let Some(shard) = self.shards_to_do.take(worker.number) {
                 self.store_in(shard);
             }
         }
@@ -206,20 +234,16 @@ impl<'c, M: Checkable> Crew<'c, M> {
     fn expand_part(&self, job: &Job, index: usize, worker: &mut Worker<'c, M>) -> Result<(), Limit> {
         let Self { shared, parts, .. } = self;
         let part = &parts[index];
-        let mut buckets: Vec<_> = part.buckets.iter().map(lock).collect();
-        for bucket in &mut buckets {
-            bucket.candidates.clear();
-            bucket.places.clear();
-        }
+        let mut successors = write(&part.successors);
+        let together = &mut successors.candidates;
+        together.clear();
         let frontier = read(&shared.frontier);
         let shards: Vec<_> = shared.shards.iter().map(read).collect();
         let state = |id: StateId| shards[id.shard()].state(id.local());
 
-        let Worker { expander, pacer, blocks } = worker;
-        let together = &mut blocks.filling;
-        let mut candidates = 0;
+        let Worker { expander, pacer, .. } = worker;
         expander.start(&job.known);
-        together.clear();
+        let mut hash_at = TOGETHER;
         let positions = cut(&job.positions, index, parts.len());
         for position in positions.clone() {
             pacer.tick(&shared.watch)?;
@@ -228,18 +252,20 @@ impl<'c, M: Checkable> Crew<'c, M> {
             }
             let id = StateId::from_bits(*frontier.get(position));
             expander.expand(id, state(id), together);
-            if together.len() >= TOGETHER || position + 1 == positions.end {
-                candidates = sort_out(together, candidates, &mut buckets, &mut expander.place)?;
+            if together.len() >= hash_at || position + 1 == positions.end {
+                together.hash(&mut expander.place);
+                hash_at = together.len() + TOGETHER;
             }
         }
+        let candidates = together.len();
+        successors.sort_out();
         self.candidates.fetch_add(candidates as u64, Relaxed);
 
         let mut fresh = write(&part.fresh);
         if fresh.len() < candidates {
             fresh.resize_with(candidates, || AtomicU32::new(0));
         }
-        let in_buckets: usize = buckets.iter().map(|bucket| bucket.bytes()).sum();
-        let bytes = in_buckets + fresh.capacity() * size_of::<u32>();
+        let bytes = successors.bytes() + fresh.capacity() * size_of::<u32>();
         let mut result = lock(&part.result);
         shared.budget.release(result.bytes);
         result.bytes = 0;
@@ -252,7 +278,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
 
     fn store_in(&self, index: usize) {
         let mut place = Place { phase: Phase::Store, state: StateId::NONE };
-        let stored = catch_unwind(AssertUnwindSafe(|| self.store_buckets(index, &mut place)));
+        let stored = catch_unwind(AssertUnwindSafe(|| self.store_successors(index, &mut place)));
         let stop = match stored {
             Ok(Ok(())) => return,
             Ok(Err(limit)) => Stop::Limit(limit),
@@ -261,42 +287,50 @@ impl<'c, M: Checkable> Crew<'c, M> {
         lock(&self.stop).get_or_insert(stop);
     }
 
-    /// Takes the buckets of a shard, in the order of the parts, through the same stages as a single thread does.
-    fn store_buckets(&self, index: usize, place: &mut Place) -> Result<(), Limit> {
+    /// Takes the successors that belong to a shard, in the order of the parts, through the same stages as a single
+    /// thread does.
+    fn store_successors(&self, index: usize, place: &mut Place) -> Result<(), Limit> {
         let mut shard = write(&self.shared.shards[index]);
-        let mut buckets: Vec<_> = self.parts.iter().map(|part| lock(&part.buckets[index])).collect();
-        for turn in 0..buckets.len() + 2 {
+        let parts: Vec<_> = self.parts.iter().map(|part| read(&part.successors)).collect();
+        // What the last part found, and the one before it.
+        let mut firsts: [Vec<First>; 2] = [Vec::new(), Vec::new()];
+        for turn in 0..parts.len() + 2 {
             if let Some(number) = turn.checked_sub(2) {
                 let fresh = read(&self.parts[number].fresh);
-                self.store_bucket((index, &mut shard), &mut buckets[number], &fresh, place)?;
+                self.store_part((index, &mut shard), &parts[number], &firsts[turn % 2], &fresh, place)?;
             }
-            if let Some(bucket) = turn.checked_sub(1).and_then(|number| buckets.get_mut(number)) {
-                bucket.candidates.ask_for_states(|_| &*shard);
+            if let Some(part) = turn.checked_sub(1).and_then(|number| parts.get(number)) {
+                let hashes = part.candidates.hashes();
+                let firsts = &mut firsts[(turn - 1) % 2];
+                firsts.clear();
+                firsts.extend(part.places_of(index).iter().map(|place| shard.peek(hashes[*place as usize])));
             }
-            if let Some(bucket) = buckets.get(turn) {
-                bucket.candidates.ask_for_slots(|_| &*shard);
+            if let Some(part) = parts.get(turn) {
+                let hashes = part.candidates.hashes();
+                part.places_of(index).iter().for_each(|place| shard.prefetch_slot(hashes[*place as usize]));
             }
         }
         Ok(())
     }
 
-    fn store_bucket(
+    fn store_part(
         &self,
         (index, shard): (usize, &mut Shard<M::State>),
-        bucket: &mut Bucket<M::State>,
+        part: &Successors<M::State>,
+        firsts: &[First],
         fresh: &[AtomicU32],
-        place: &mut Place,
+        at: &mut Place,
     ) -> Result<(), Limit> {
-        let mut places = bucket.places.drain(..);
-        bucket.candidates.drain(place, |candidate| {
-            let id = match shard.probe(candidate.hash, candidate.slot, candidate.state()) {
+        for (place, first) in part.places_of(index).iter().zip(firsts) {
+            let candidate = part.candidates.get(*place as usize, *first);
+            at.state = candidate.parent;
+            let id = match shard.probe(candidate.hash, candidate.first, candidate.state) {
                 Probe::Known(_) => StateId::NONE,
                 Probe::Absent(slot) => StateId::new(index, shard.add(slot, candidate, &self.shared.budget)?),
             };
-            let place = places.next().expect("one for each candidate");
-            fresh[place as usize].store(id.to_bits(), Relaxed);
-            Ok(())
-        })
+            fresh[*place as usize].store(id.to_bits(), Relaxed);
+        }
+        Ok(())
     }
 
     fn list_new_states(&self, next: &mut Pieces<u32>) -> Result<(), Limit> {
@@ -313,29 +347,32 @@ impl<'c, M: Checkable> Crew<'c, M> {
     }
 }
 
-/// Moves candidates to the buckets of their shards, and gives the next place.
-fn sort_out<S: Clone + PartialEq + Hash>(
-    candidates: &mut Candidates<S>,
-    first: usize,
-    buckets: &mut [MutexGuard<'_, Bucket<S>>],
-    place: &mut Place,
-) -> Result<usize, Limit> {
-    candidates.hash(place);
-    let mut next = first;
-    candidates.drain(place, |candidate| {
-        let bucket = &mut *buckets[shard_of(candidate.hash)];
-        bucket.candidates.push_hashed(candidate);
-        bucket.places.push(next as u32);
-        next += 1;
-        Ok(())
-    })?;
-    Ok(next)
+/// Numbered pieces of work. Every thread begins with its own share, whose memory lies in its cache since the last time,
+/// and then helps the others.
+struct Work {
+    pieces: usize,
+    /// For each thread how many pieces of its share are taken.
+    taken: Vec<AtomicUsize>,
 }
 
-/// The next number below `end` that no other thread has taken.
-fn take(counter: &AtomicUsize, end: usize) -> Option<usize> {
-    let number = counter.fetch_add(1, Relaxed);
-    (number < end).then_some(number)
+impl Work {
+    fn new(pieces: usize, threads: usize) -> Self {
+        Self { pieces, taken: (0..threads).map(|_| AtomicUsize::new(0)).collect() }
+    }
+
+    fn renew(&self) {
+        self.taken.iter().for_each(|taken| taken.store(0, Relaxed));
+    }
+
+    /// A piece that no thread has taken.
+    fn take(&self, thread: usize) -> Option<usize> {
+        let threads = self.taken.len();
+        (0..threads).map(|offset| (thread + offset) % threads).find_map(|share| {
+            let pieces = cut(&(0..self.pieces), share, threads);
+            let piece = pieces.start + self.taken[share].fetch_add(1, Relaxed);
+            (piece < pieces.end).then_some(piece)
+        })
+    }
 }
 
 /// The part with this number, when `range` is cut into `parts` of about the same length.
@@ -347,6 +384,19 @@ fn cut(range: &Range<usize>, number: usize, parts: usize) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_piece_is_taken_once_and_the_own_ones_first() {
+        let work = Work::new(7, 3);
+        for _ in 0..2 {
+            work.renew();
+            assert_eq!(work.take(1), Some(2));
+            assert_eq!(work.take(2), Some(4));
+            let rest: Vec<usize> = std::iter::from_fn(|| work.take(1)).collect();
+            assert_eq!(rest, [3, 5, 6, 0, 1]);
+            assert_eq!(work.take(0), None);
+        }
+    }
 
     #[test]
     fn parts_cover_the_range_once() {

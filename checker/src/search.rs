@@ -125,8 +125,9 @@ impl<'c, M: Checkable> Search<'c, M> {
         self.shared.watch.check().map_err(Stop::Limit)?;
         self.on_this_thread(|search, store| {
             for state in search.shared.checker.model.init_states() {
-                search.worker.expander.admit(state, StateId::NONE, &mut search.worker.blocks.filling);
+                search.worker.expander.admit(state, &mut search.worker.blocks.filling);
             }
+            search.worker.blocks.filling.came_from(StateId::NONE);
             store.finish(&mut search.worker.blocks, &mut search.worker.expander.place)
         })?;
         let mut dismiss = None;
@@ -136,10 +137,10 @@ impl<'c, M: Checkable> Search<'c, M> {
             let crew = self.is_large_level().then(|| crew.get_or_init(|| self.hire()));
             if let Some(crew) = crew.filter(|_| dismiss.is_none()) {
                 dismiss = Some(BreakOnDrop(&crew.barrier));
-                for _ in 1..self.shared.checker.threads {
-                    scope.spawn(|| {
+                for number in 1..self.shared.checker.threads {
+                    scope.spawn(move || {
                         let _dismiss = BreakOnDrop(&crew.barrier);
-                        crew.follow();
+                        crew.follow(number);
                     });
                 }
             }
@@ -217,7 +218,7 @@ impl<'c, M: Checkable> Search<'c, M> {
 
     fn stretch(&mut self, frontier: &Pieces<u32>, positions: Range<usize>) -> Result<(), Stop> {
         self.on_this_thread(|search, store| {
-            let Self { worker: Worker { expander, pacer, blocks }, shared, .. } = search;
+            let Self { worker: Worker { expander, pacer, blocks, .. }, shared, .. } = search;
             sequential::expand(store, frontier, positions, expander, blocks, pacer, &shared.watch)
         })
     }

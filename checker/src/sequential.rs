@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::ops::Range;
 
-use crate::candidates::Candidates;
+use crate::candidates::{Candidate, Candidates, Storable, Visit};
 use crate::checker::Checkable;
 use crate::expand::{Expander, Place};
 use crate::limits::{Budget, Limit, Pacer, Watch};
@@ -12,7 +12,7 @@ use crate::prefetch::prefetch;
 use crate::shard::{Probe, Shard, StateId, shard_of};
 
 /// How many candidates make a block: few enough for the first cache.
-pub(crate) const TOGETHER: usize = 128;
+pub(crate) const TOGETHER: usize = 64;
 /// How many states of the frontier are under way at once.
 pub(crate) const FRONTIER_AHEAD: usize = 4;
 
@@ -51,7 +51,7 @@ impl<S: Clone + PartialEq + Hash> Pipeline<S> {
 impl<S: Clone + PartialEq + Hash> Store<'_, S> {
     /// Takes every block to its next stage, and the last one into the store.
     fn advance(&mut self, blocks: &mut Pipeline<S>, place: &mut Place) -> Result<(), Limit> {
-        self.add_all(&mut blocks.states_asked, place)?;
+        blocks.states_asked.drain(place, self)?;
         let shard = |hash| &*self.shards[shard_of(hash)];
         blocks.slots_asked.ask_for_states(shard);
         blocks.filling.hash(place);
@@ -68,23 +68,24 @@ impl<S: Clone + PartialEq + Hash> Store<'_, S> {
         }
         Ok(())
     }
+}
 
-    /// Stores the candidates that are new, in their order.
-    fn add_all(&mut self, candidates: &mut Candidates<S>, place: &mut Place) -> Result<(), Limit> {
-        candidates.drain(place, |candidate| {
-            let index = shard_of(candidate.hash);
-            let shard = &mut *self.shards[index];
-            let Probe::Absent(slot) = shard.probe(candidate.hash, candidate.slot, candidate.state()) else {
-                return Ok(());
-            };
-            if self.room == 0 {
-                return Err(Limit::States);
-            }
-            let local = shard.add(slot, candidate, self.budget)?;
-            self.next.push(StateId::new(index, local).to_bits(), self.budget)?;
-            self.room -= 1;
-            Ok(())
-        })
+impl<S: Clone + PartialEq + Hash> Visit<S> for Store<'_, S> {
+    /// Stores the candidate if it is new.
+    #[inline]
+    fn visit(&mut self, candidate: Candidate<impl Storable<S>>) -> Result<(), Limit> {
+        let index = shard_of(candidate.hash);
+        let shard = &mut *self.shards[index];
+        let Probe::Absent(slot) = shard.probe(candidate.hash, candidate.first, candidate.state.state()) else {
+            return Ok(());
+        };
+        if self.room == 0 {
+            return Err(Limit::States);
+        }
+        let local = shard.add(slot, candidate, self.budget)?;
+        self.next.push(StateId::new(index, local).to_bits(), self.budget)?;
+        self.room -= 1;
+        Ok(())
     }
 }
 

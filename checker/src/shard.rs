@@ -1,14 +1,24 @@
 //! A part of the visited states: the states themselves, how each was reached, and an index over them.
 //!
-//! The index is an open hash table of 32-bit entries. With 2^k slots, an entry holds the number of a state
-//! (plus one, so that zero means empty) in its lower k bits and bits of the state's hash, the *tag*, in the
-//! rest. The tag only saves looks at other states; equality is decided on the states.
+//! The index is an open hash table of 32-bit entries. With 2^k slots, an entry holds the number of a state in its lower
+//! k bits, bits of the state's hash, the *tag*, above them, and a 1 in its uppermost bit. The tag only saves looks at
+//! other states; equality is decided on the states.
+//!
+//! ```text
+//!  hash    shard | not used | tag | line        the line has the lowest k - 4 bits, the tag those up to bit 26
+//!  entry                1 | tag | number        the tag goes down to bit k
+//! ```
+//!
+//! The home of a state is a line of 16 slots, which fills one line of the cache and is looked at as a whole; what finds
+//! no place there goes to the next. When the index doubles, the lowest bit of the tag becomes the uppermost bit of the
+//! line, and no state needs to be looked at. Only those behind a full line, which may have come from there, are hashed
+//! again.
 //!
 //! Shards grow one at a time, so growing never needs a second copy of the whole index.
 
 use std::hash::Hash;
 
-use crate::candidates::Front;
+use crate::candidates::{Candidate, Storable};
 use crate::hasher::hash_of;
 use crate::limits::{Budget, Limit};
 use crate::pieces::Pieces;
@@ -57,40 +67,130 @@ impl StateId {
     }
 }
 
-/// A slot to go on from, valid as long as the table has `bits`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Slot {
-    index: u32,
-    bits: u32,
+/// The first state that a candidate could be equal to, as long as nothing else is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct First(u32);
+
+impl First {
+    /// None is known. (It would be the last number, which no state has.)
+    pub(crate) const UNKNOWN: Self = Self(LOCAL_MAX as u32);
 }
 
 pub(crate) enum Probe {
     Known(u32),
-    Absent(Slot),
+    /// Belongs into this slot.
+    Absent(usize),
 }
 
-/// The slots that lie in one line of the cache. An entry is the number of a state plus one, and the tag above it; 0 is
-/// free.
+/// The slots that lie in one line of the cache. An entry is the number of a state, the tag above it, and [`TAKEN`]; 0 is
+/// free. The entries of a line stand before its free slots.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 struct Line([u32; LINE]);
 
 const LINE: usize = 1 << LINE_BITS;
 const LINE_BITS: u32 = 4;
+/// The uppermost bit of every entry.
+const TAKEN: u32 = 1 << 31;
+
+/// A set of slots of a line, one bit each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slots(u32);
+
+impl Slots {
+    #[inline]
+    fn first(self) -> Option<usize> {
+        (self.0 != 0).then(|| self.0.trailing_zeros() as usize)
+    }
+    #[inline]
+    fn without_first(self) -> Self {
+        Self(self.0 & self.0.wrapping_sub(1))
+    }
+}
 
 impl Line {
-    /// The first slot that is free or has this tag. Without branches, because nobody can foresee how they go.
+    const EMPTY: Self = Self([0; LINE]);
+
+    /// The entries that are `mark`, if these bits are left out. Without branches, because nobody can foresee how they go.
     #[inline]
-    fn first(&self, bits: u32, tag: u32) -> Option<usize> {
-        let mut found = 0_u32;
-        for (index, entry) in self.0.iter().enumerate() {
-            found |= u32::from((*entry == 0) | (entry >> bits == tag)) << index;
+    fn marked(&self, mark: u32, without: u32) -> Slots {
+        #[cfg(target_arch = "x86_64")]
+        {
+            // SAFETY: every processor of this architecture has SSE2.
+            Slots(unsafe { four_at_a_time::equal_without(&self.0, mark, without) })
         }
-        (found != 0).then(|| found.trailing_zeros() as usize)
+        #[cfg(not(target_arch = "x86_64"))]
+        Slots(one_at_a_time(&self.0, |entry| entry & !without == mark))
     }
 
-    fn first_free(&self) -> Option<usize> {
-        self.first(0, 0)
+    #[inline]
+    fn free(&self) -> Slots {
+        #[cfg(target_arch = "x86_64")]
+        {
+            // SAFETY: as above.
+            Slots(!unsafe { four_at_a_time::uppermost_bits(&self.0) } & 0xFFFF)
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        Slots(one_at_a_time(&self.0, |entry| entry & TAKEN == 0))
+    }
+
+    fn is_full(&self) -> bool {
+        self.0[LINE - 1] != 0
+    }
+    fn entries(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().copied().take_while(|entry| *entry != 0)
+    }
+}
+
+/// One bit for each entry of a line of which this is true.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn one_at_a_time(line: &[u32; LINE], is_true: impl Fn(u32) -> bool) -> u32 {
+    line.iter().enumerate().fold(0, |set, (index, entry)| set | u32::from(is_true(*entry)) << index)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod four_at_a_time {
+    use std::arch::x86_64::{
+        __m128i, _mm_andnot_si128, _mm_cmpeq_epi32, _mm_loadu_si128, _mm_movemask_epi8, _mm_packs_epi16,
+        _mm_packs_epi32, _mm_set1_epi32,
+    };
+
+    use super::LINE;
+
+    /// One bit for each entry that is `mark`, if the bits of `without` are left out.
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    pub(super) fn equal_without(line: &[u32; LINE], mark: u32, without: u32) -> u32 {
+        let (mark, without) = (_mm_set1_epi32(mark as i32), _mm_set1_epi32(without as i32));
+        let [a, b, c, d] = quarters(line);
+        let equal = |four| _mm_cmpeq_epi32(_mm_andnot_si128(without, four), mark);
+        one_bit_each([equal(a), equal(b), equal(c), equal(d)])
+    }
+
+    /// One bit for each entry whose uppermost bit is 1.
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    pub(super) fn uppermost_bits(line: &[u32; LINE]) -> u32 {
+        one_bit_each(quarters(line))
+    }
+
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    fn quarters(line: &[u32; LINE]) -> [__m128i; 4] {
+        let quarter = |number: usize| {
+            let four = line[number * 4..][..4].as_ptr().cast();
+            // SAFETY: four entries of 4 bytes lie there, and this load asks for no alignment.
+            unsafe { _mm_loadu_si128(four) }
+        };
+        [quarter(0), quarter(1), quarter(2), quarter(3)]
+    }
+
+    /// Packing keeps the sign, which is the uppermost bit.
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    fn one_bit_each([a, b, c, d]: [__m128i; 4]) -> u32 {
+        let bytes = _mm_packs_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+        _mm_movemask_epi8(bytes) as u32
     }
 }
 
@@ -99,17 +199,16 @@ pub(crate) struct Shard<S> {
     states: Pieces<S>,
     parents: Pieces<u32>,
     table: Vec<Line>,
-    /// The binary logarithm of the number of slots.
-    bits: u32,
+    /// The bits of an entry that are the number of a state. There are as many slots as such numbers.
+    numbers: u32,
 }
 
 impl<S: PartialEq + Hash> Shard<S> {
-    const FIRST_BITS: u32 = LINE_BITS;
-    /// How many states are entered together when the table grows.
+    /// How many states are hashed together when the table grows.
     const TOGETHER: usize = 64;
 
     pub(crate) fn new() -> Self {
-        Self { states: Pieces::new(), parents: Pieces::new(), table: Vec::new(), bits: 0 }
+        Self { states: Pieces::new(), parents: Pieces::new(), table: Vec::new(), numbers: LINE as u32 - 1 }
     }
 
     #[inline]
@@ -125,137 +224,152 @@ impl<S: PartialEq + Hash> Shard<S> {
         StateId(*self.parents.get(local))
     }
 
+    /// The number of a state, from its entry.
     #[inline]
-    fn mask(&self) -> usize {
-        (1 << self.bits) - 1
+    fn local(&self, entry: u32) -> usize {
+        (entry & self.numbers) as usize
     }
     /// The line where a search for `hash` begins. It goes through the whole line, and only then to the next: so the
     /// memory has to be waited for once, nearly always.
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        hash as usize & (self.mask() >> LINE_BITS)
+        (hash as u32 & (self.numbers >> LINE_BITS)) as usize
     }
-    /// The tag lies above the bits of the largest possible slot and below those of the shard.
+    /// What an entry is besides the number of its state.
     #[inline]
-    fn tag(&self, hash: u64) -> u32 {
-        (hash >> LOCAL_BITS) as u32 & (u32::MAX >> self.bits)
+    fn mark(&self, hash: u64) -> u32 {
+        ((hash as u32) << LINE_BITS | TAKEN) & !self.numbers
     }
 
     /// Asks for the part of the table where a search for `hash` begins.
     #[inline]
     pub(crate) fn prefetch_slot(&self, hash: u64) {
-        if let Some(slot) = self.table.get(self.home(hash)) {
-            prefetch(slot);
+        if let Some(line) = self.table.get(self.home(hash)) {
+            prefetch(line);
         }
     }
 
     /// Finds the first state that could be equal, and asks for it.
     #[inline]
-    pub(crate) fn peek(&self, hash: u64) -> Slot {
-        if self.bits == 0 {
-            return Slot::default();
-        }
-        let (last, tag) = (self.table.len() - 1, self.tag(hash));
-        let mut line = self.home(hash);
-        let index = loop {
-            match self.table[line].first(self.bits, tag) {
-                Some(index) => break index,
-                None => line = (line + 1) & last,
-            }
-        };
-        // For a free slot that is the state with number 0, which costs less than a branch.
-        let local = (self.table[line].0[index] as usize & self.mask()).saturating_sub(1);
-        if local < self.states.len() {
-            prefetch(self.states.get(local));
-        }
-        Slot { index: (line << LINE_BITS | index) as u32, bits: self.bits }
+    pub(crate) fn peek(&self, hash: u64) -> First {
+        let Some(line) = self.table.get(self.home(hash)) else { return First::UNKNOWN };
+        let Some(index) = line.marked(self.mark(hash), self.numbers).first() else { return First::UNKNOWN };
+        let local = self.local(line.0[index]);
+        prefetch(self.states.get(local));
+        First(local as u32)
     }
 
-    /// Looks for an equal state, from a slot that [`Shard::peek`] gave (or a default one).
+    /// Looks for an equal state, at first where [`Shard::peek`] said.
     #[inline]
-    pub(crate) fn probe(&self, hash: u64, from: Slot, state: &S) -> Probe {
-        if self.bits == 0 {
-            return Probe::Absent(Slot::default());
+    pub(crate) fn probe(&self, hash: u64, first: First, state: &S) -> Probe {
+        if first != First::UNKNOWN && self.states.get(first.0 as usize) == state {
+            return Probe::Known(first.0);
         }
-        let (mask, tag) = (self.mask(), self.tag(hash));
-        // Entries never move while the table has its size, so what was skipped once need not be seen again.
-        let mut index = if from.bits == self.bits { from.index as usize } else { self.home(hash) << LINE_BITS };
-        loop {
-            let entry = self.table[index >> LINE_BITS].0[index & (LINE - 1)];
-            if entry == 0 {
-                return Probe::Absent(Slot { index: index as u32, bits: self.bits });
-            }
-            if entry >> self.bits == tag {
-                let local = (entry as usize & mask) - 1;
+        self.search(hash, state)
+    }
+
+    #[inline]
+    fn search(&self, hash: u64, state: &S) -> Probe {
+        let mark = self.mark(hash);
+        let mut home = self.home(hash);
+        while let Some(line) = self.table.get(home) {
+            let mut marked = line.marked(mark, self.numbers);
+            while let Some(index) = marked.first() {
+                let local = self.local(line.0[index]);
                 if self.states.get(local) == state {
                     return Probe::Known(local as u32);
                 }
+                marked = marked.without_first();
             }
-            index = (index + 1) & mask;
+            if let Some(index) = line.free().first() {
+                return Probe::Absent(home << LINE_BITS | index);
+            }
+            home = (home + 1) & (self.table.len() - 1);
         }
+        // There is no table yet.
+        Probe::Absent(0)
     }
 
     /// Adds a state that [`Shard::probe`] did not find, and gives its number.
     #[inline]
-    pub(crate) fn add(&mut self, slot: Slot, candidate: &mut Front<'_, S>, budget: &Budget) -> Result<u32, Limit>
-    where
-        S: Clone,
-    {
+    pub(crate) fn add(
+        &mut self,
+        slot: usize,
+        candidate: Candidate<impl Storable<S>>,
+        budget: &Budget,
+    ) -> Result<u32, Limit> {
         let local = self.len();
-        let mut index = slot.index as usize;
-        // Three quarters full: beyond that, looking for a new state takes ten looks and more.
+        let Candidate { state, parent, hash, .. } = candidate;
+        let mut slot = slot;
+        // Three quarters full: beyond that, too many lines would be full.
         if local * 4 >= self.table.len() * LINE * 3 {
             self.grow(budget)?;
-            index = free_slot(&self.table, self.home(candidate.hash));
+            slot = free_slot(&self.table, self.home(hash));
         }
-        self.parents.push_with(|| candidate.parent.0, budget)?;
-        self.states.push_with(|| candidate.take(), budget)?;
-        let entry = self.tag(candidate.hash) << self.bits | (local as u32 + 1);
-        enter(&mut self.table, index, entry);
+        self.parents.push_with(|| parent.0, budget)?;
+        self.states.push_with(|| state.into_state(), budget)?;
+        let entry = self.mark(hash) | local as u32;
+        enter(&mut self.table, slot, entry);
         Ok(local as u32)
     }
 
     #[cold]
     fn grow(&mut self, budget: &Budget) -> Result<(), Limit> {
-        let bits = if self.bits == 0 { Self::FIRST_BITS } else { self.bits + 1 };
-        if bits > LOCAL_BITS || self.len() >= LOCAL_MAX {
+        let lines = if self.table.is_empty() { 1 } else { self.table.len() * 2 };
+        if lines * LINE > 1 << LOCAL_BITS || self.len() >= LOCAL_MAX {
             return Err(Limit::States);
         }
-        budget.reserve(size_of::<u32>() << bits)?;
+        budget.reserve(lines * size_of::<Line>())?;
         let mut table = Vec::new();
-        table.try_reserve_exact(1 << (bits - LINE_BITS)).map_err(|_| Limit::Memory)?;
-        table.resize(1 << (bits - LINE_BITS), Line([0; LINE]));
-        budget.release(size_of_val(&self.table[..]));
-        self.table = table;
-        self.bits = bits;
-        self.enter_all();
+        table.try_reserve_exact(lines).map_err(|_| Limit::Memory)?;
+        table.resize(lines, Line::EMPTY);
+        let old = std::mem::replace(&mut self.table, table);
+        self.numbers = (lines * LINE) as u32 - 1;
+        self.enter_all(&old);
+        budget.release(size_of_val(&old[..]));
         Ok(())
     }
 
-    /// Enters all states into the empty table.
-    fn enter_all(&mut self) {
-        let mut table = std::mem::take(&mut self.table);
-        let mut numbers = 1..;
-        let mut hashes = Vec::with_capacity(Self::TOGETHER);
-        for states in self.states.pieces().flat_map(|piece| piece.chunks(Self::TOGETHER)) {
-            hashes.clear();
-            hashes.extend(states.iter().map(hash_of));
-            for hash in &hashes {
-                prefetch(&table[self.home(*hash)]);
-            }
-            for (hash, number) in hashes.iter().zip(&mut numbers) {
-                let index = free_slot(&table, self.home(*hash));
-                enter(&mut table, index, self.tag(*hash) << self.bits | number);
+    /// Enters everything from a table of half the size.
+    fn enter_all(&mut self, old: &[Line]) {
+        // The lowest bit of the old tags.
+        let upper_half = (old.len() * LINE) as u32;
+        let mut displaced = Vec::with_capacity(Self::TOGETHER);
+        for (number, line) in old.iter().enumerate() {
+            let at_home = !old[number.checked_sub(1).unwrap_or(old.len() - 1)].is_full();
+            for entry in line.entries() {
+                if at_home {
+                    let home = if entry & upper_half == 0 { number } else { number + old.len() };
+                    let slot = free_slot(&self.table, home);
+                    enter(&mut self.table, slot, entry & !upper_half);
+                    continue;
+                }
+                let local = entry & (upper_half - 1);
+                prefetch(self.states.get(local as usize));
+                displaced.push(local);
+                if displaced.len() == Self::TOGETHER {
+                    self.enter_from_states(&mut displaced);
+                }
             }
         }
-        self.table = table;
+        self.enter_from_states(&mut displaced);
+    }
+
+    /// Enters states whose home the old table did not tell.
+    fn enter_from_states(&mut self, locals: &mut Vec<u32>) {
+        for local in locals.drain(..) {
+            let hash = hash_of(self.states.get(local as usize));
+            let slot = free_slot(&self.table, self.home(hash));
+            let entry = self.mark(hash) | local;
+            enter(&mut self.table, slot, entry);
+        }
     }
 }
 
 /// The first free slot in this line or after it.
 fn free_slot(table: &[Line], mut line: usize) -> usize {
     loop {
-        match table[line].first_free() {
+        match table[line].free().first() {
             Some(index) => return line << LINE_BITS | index,
             None => line = (line + 1) & (table.len() - 1),
         }
@@ -263,8 +377,8 @@ fn free_slot(table: &[Line], mut line: usize) -> usize {
 }
 
 #[inline]
-fn enter(table: &mut [Line], index: usize, entry: u32) {
-    table[index >> LINE_BITS].0[index & (LINE - 1)] = entry;
+fn enter(table: &mut [Line], slot: usize, entry: u32) {
+    table[slot >> LINE_BITS].0[slot & (LINE - 1)] = entry;
 }
 
 #[cfg(test)]

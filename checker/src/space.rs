@@ -6,7 +6,7 @@ use crate::checker::{Checkable, Checker, ErrorOf};
 use crate::hasher::hash_of;
 use crate::replay;
 use crate::report::Path;
-use crate::shard::{Probe, Shard, Slot, StateId, shard_of};
+use crate::shard::{First, Probe, Shard, StateId, shard_of};
 
 /// The visited states, as [`Checker::run_with_space`] leaves them. With a symmetry these are representatives.
 pub struct Space<'m, M: Checkable> {
@@ -94,7 +94,7 @@ impl<S: PartialEq + Hash> Visited<S> {
     pub(crate) fn find(&self, state: &S) -> Option<StateId> {
         let hash = hash_of(state);
         let shard = shard_of(hash);
-        match self.shards[shard].probe(hash, Slot::default(), state) {
+        match self.shards[shard].probe(hash, First::UNKNOWN, state) {
             Probe::Known(local) => Some(StateId::new(shard, local)),
             Probe::Absent(_) => None,
         }

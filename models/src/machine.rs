@@ -47,6 +47,12 @@ pub trait Machine: Clone + Debug + Send + Sync + Sized + 'static {
     fn every_step(&self) -> Vec<Self::Step>;
     /// The state after `step`; `None` if `step` is not possible in `state`.
     fn step(&self, state: &Self::State, step: Self::Step) -> Option<Self::State>;
+    /// The same in place: `state` becomes the state after `step`. `false` if it is not possible, and then `state` is
+    /// worth nothing any more.
+    fn step_in_place(&self, state: &mut Self::State, step: Self::Step) -> bool {
+        let next = self.step(state, step);
+        next.map(|next| *state = next).is_some()
+    }
     /// Whether a run may end here. A state without steps that is not final is a deadlock.
     fn is_final(&self, state: &Self::State) -> bool;
 

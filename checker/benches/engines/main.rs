@@ -156,10 +156,14 @@ fn run_here(subject: Subject, engine: Engine) -> Run {
     let (states, transitions, seconds) = match subject {
         Subject::TwoPhaseCommit7 => match engine {
             Engine::ExactWithEverything(threads) => exact(models_here::checker_of_two_phase_commit(threads)),
+            Engine::Exact(threads) => {
+                exact(models_here::two_phase_commit_in_place(&models_here::two_phase_commit(), threads))
+            }
             _ => search(models_here::two_phase_commit(), engine),
         },
         Subject::IoBitmap => match engine {
             Engine::ExactWithEverything(threads) => exact(models_here::checker_of_io_bitmap(threads)),
+            Engine::Exact(threads) => exact(models_here::io_bitmap_in_place(&models_here::io_bitmap(), threads)),
             _ => search(models_here::io_bitmap(), engine),
         },
     };
@@ -173,10 +177,9 @@ where
     M::Action: Clone + PartialEq,
 {
     match engine {
-        Engine::Exact(threads) => exact(Checker::new(&model).threads(threads)),
         Engine::StaterightBfs(threads) => stateright(|| model.checker().threads(threads).spawn_bfs().join()),
         Engine::StaterightDfs(threads) => stateright(|| model.checker().threads(threads).spawn_dfs().join()),
-        Engine::ExactWithEverything(_) | Engine::Spin => unreachable!("run elsewhere"),
+        Engine::Exact(_) | Engine::ExactWithEverything(_) | Engine::Spin => unreachable!("run elsewhere"),
     }
 }
 

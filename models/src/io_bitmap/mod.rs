@@ -336,6 +336,7 @@ impl Work {
 
 /// A task: what `task_struct` keeps of it, its place and local variables, and what it was granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Task {
     /// What it does next.
     pub at: At,
@@ -379,6 +380,10 @@ impl Flags {
 }
 
 impl Task {
+    fn bytes(&self) -> [u8; 7] {
+        let Self { at, bitmap, local, old, flags, work, granted } = *self;
+        [at as u8, bitmap.0, local.0, old.0, flags.0, work.0, granted.0]
+    }
     /// No task.
     pub const UNBORN: Self = Self {
         at: At::Unborn,
@@ -447,6 +452,7 @@ impl Base {
 
 /// A CPU and its TSS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Cpu {
     /// The task that runs here, or [`IDLE`].
     pub current: u8,
@@ -466,6 +472,7 @@ pub struct Cpu {
 
 /// An object: `struct io_bitmap`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Object {
     /// `bitmap` and `max`.
     pub bitmap: Bitmap,
@@ -475,7 +482,18 @@ pub struct Object {
     pub references: u8,
 }
 
+impl Cpu {
+    fn bytes(&self) -> [u8; 7] {
+        let Self { current, phase, preempt_off, base, copy, last_bitmap, last_sequence } = *self;
+        [current, phase as u8, preempt_off as u8, base.0, copy.0, last_bitmap.0, last_sequence]
+    }
+}
+
 impl Object {
+    fn bytes(&self) -> [u8; 3] {
+        let Self { bitmap, sequence, references } = *self;
+        [bitmap.0, sequence, references]
+    }
     /// Free memory.
     pub const BLANK: Self = Self { bitmap: Bitmap::DENY_ALL, sequence: 0, references: 0 };
     /// As `ioperm()` allocates it: all bytes 0xff.
@@ -483,7 +501,8 @@ impl Object {
 }
 
 /// What the kernel and the hardware keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq)]
+#[repr(C, align(16))]
 pub struct State {
     /// The CPUs; those that do not exist are idle for ever.
     pub cpus: [Cpu; MAX_CPUS],
@@ -512,38 +531,39 @@ impl State {
     }
 }
 
-/// Seven words instead of some fifty single bytes: hashing is most of the time of a search.
+impl State {
+    /// All that is kept, in few words, because comparing and hashing states is most of the time of a search. The fields
+    /// stand in their order in memory, so that a word is one load.
+    #[inline]
+    fn words(&self) -> [u64; 6] {
+        let Self { cpus: [a, b], tasks: [t, u, v], objects: [x, y, z], allocated, counter } = self;
+        let ([a0, a1, a2, a3, a4, a5, a6], [b0, b1, b2, b3, b4, b5, b6]) = (a.bytes(), b.bytes());
+        let ([t0, t1, t2, t3, t4, t5, t6], [u0, u1, u2, u3, u4, u5, u6]) = (t.bytes(), u.bytes());
+        let ([v0, v1, v2, v3, v4, v5, v6], [x0, x1, x2]) = (v.bytes(), x.bytes());
+        let ([y0, y1, y2], [z0, z1, z2]) = (y.bytes(), z.bytes());
+        [
+            u64::from_le_bytes([a0, a1, a2, a3, a4, a5, a6, b0]),
+            u64::from_le_bytes([b1, b2, b3, b4, b5, b6, t0, t1]),
+            u64::from_le_bytes([t2, t3, t4, t5, t6, u0, u1, u2]),
+            u64::from_le_bytes([u3, u4, u5, u6, v0, v1, v2, v3]),
+            u64::from_le_bytes([v4, v5, v6, x0, x1, x2, y0, y1]),
+            u64::from_le_bytes([y2, z0, z1, z2, *allocated, *counter, 0, 0]),
+        ]
+    }
+}
+
+impl PartialEq for State {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let pairs = self.words().into_iter().zip(other.words());
+        pairs.fold(0, |differences, (mine, others)| differences | mine ^ others) == 0
+    }
+}
+
 impl Hash for State {
+    #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        for c in &self.cpus {
-            let bytes = [
-                c.current,
-                c.phase as u8,
-                c.preempt_off as u8,
-                c.base.0,
-                c.copy.0,
-                c.last_bitmap.0,
-                c.last_sequence,
-                0,
-            ];
-            hasher.write_u64(u64::from_le_bytes(bytes));
-        }
-        for t in &self.tasks {
-            let bytes = [t.at as u8, t.bitmap.0, t.local.0, t.old.0, t.flags.0, t.work.0, t.granted.0, 0];
-            hasher.write_u64(u64::from_le_bytes(bytes));
-        }
-        let [a, b, c] = self.objects;
-        hasher.write_u64(u64::from_le_bytes([
-            a.bitmap.0,
-            a.sequence,
-            a.references,
-            b.bitmap.0,
-            b.sequence,
-            b.references,
-            self.allocated,
-            self.counter,
-        ]));
-        hasher.write_u32(u32::from_le_bytes([c.bitmap.0, c.sequence, c.references, 0]));
+        self.words().into_iter().for_each(|word| hasher.write_u64(word));
     }
 }
 
@@ -822,6 +842,10 @@ impl Machine for IoBitmap {
         every
     }
     fn step(&self, state: &State, step: Step) -> Option<State> {
+        let mut next = *state;
+        self.take(&mut next, step).then_some(next)
+    }
+    fn step_in_place(&self, state: &mut State, step: Step) -> bool {
         self.take(state, step)
     }
     fn is_final(&self, state: &State) -> bool {

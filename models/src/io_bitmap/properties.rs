@@ -4,7 +4,7 @@ use super::{
     After, At, Base, Bitmap, Compare, Cpu, Form, IoBitmap, Phase, Pointer, Ports, State, Step, Task, MAX_CPUS,
     MAX_SLOTS,
 };
-use crate::machine::Property;
+use crate::machine::{Machine as _, Property};
 
 pub(super) const PROPERTIES: &[Property<IoBitmap>] = &[
     Property::always(
@@ -288,7 +288,7 @@ pub fn system_call_goes_on(m: &IoBitmap, s: &State) -> bool {
         }
         let mut goes_on = false;
         m.propose_for_task(s, task, &mut |kind, choice| {
-            goes_on = goes_on || m.take(s, Step { kind, cpu: cpu as u8, choice }).is_some();
+            goes_on = goes_on || m.step(s, Step { kind, cpu: cpu as u8, choice }).is_some();
         });
         goes_on
     })

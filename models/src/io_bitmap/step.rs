@@ -133,16 +133,13 @@ impl IoBitmap {
         state
     }
 
-    /// The state after `step`; `None` if it is not possible. What a step that turns out not to be possible has changed
-    /// until then is thrown away.
-    pub(super) fn take(&self, s: &State, step: Step) -> Option<State> {
+    /// Takes `step`; `false` if it is not possible, and what has been changed until then is thrown away.
+    pub(super) fn take(&self, n: &mut State, step: Step) -> bool {
         let cpu = step.cpu as usize;
-        if cpu >= self.cpus || s.crashed() {
-            return None;
+        if cpu >= self.cpus || n.crashed() {
+            return false;
         }
-        let mut next = *s;
-        let n = &mut next;
-        let possible = match step.kind {
+        match step.kind {
             Kind::SwitchTo => self.switch_to(n, cpu, step.choice),
             Kind::U1Compare | Kind::U2Copy | Kind::U4BaseValid => {
                 step.choice == 0 && self.update_tss(n, cpu, step.kind)
@@ -154,8 +151,7 @@ impl IoBitmap {
                 let me = n.cpus[cpu].current as usize;
                 me < self.tasks && n.cpus[cpu].phase == Phase::Idle && self.run(n, cpu, me, step)
             }
-        };
-        possible.then_some(next)
+        }
     }
 
     /// Steps of the task `me`, the current one of `cpu`, outside of an update of the TSS.
@@ -228,32 +224,33 @@ impl IoBitmap {
 
     // Scheduling and the update of the TSS.
 
-    /// Whether the scheduler may take the CPU away from its current task, for another task or for the idle one.
-    fn may_switch(&self, s: &State, cpu: usize, next: u8) -> bool {
+    /// The tasks, the idle one among them, that the scheduler may give a CPU to: one bit each.
+    fn next_tasks(&self, s: &State, cpu: usize) -> u8 {
         let c = &s.cpus[cpu];
-        let place = match s.current(cpu) {
-            None => true,
-            // It waits on its way to user mode, is dead, or sleeps in kmalloc(GFP_KERNEL).
-            Some(task) => {
-                let sleeps = matches!(task.at, At::Kernel | At::Dead | At::Allocate | At::Duplicate | At::GiveBitmap);
-                sleeps || self.config.kernel_preemption && next != IDLE && task.at != At::User
-            }
-        };
-        place && c.phase == Phase::Idle && !c.preempt_off
-    }
-
-    /// Whether the scheduler may give a CPU to this task.
-    fn may_run(&self, s: &State, task: u8) -> bool {
-        let elsewhere = s.cpus[0].current == task || s.cpus[1].current == task;
-        match s.tasks.get(task as usize) {
-            None => task == IDLE,
-            Some(t) => !elsewhere && (task as usize) < self.tasks && !matches!(t.at, At::Unborn | At::Forked),
+        if c.phase != Phase::Idle || c.preempt_off {
+            return 0;
         }
+        let idle = match s.current(cpu) {
+            None => 0,
+            // It waits on its way to user mode, is dead, or sleeps in kmalloc(GFP_KERNEL).
+            Some(task) => match task.at {
+                At::Kernel | At::Dead | At::Allocate | At::Duplicate | At::GiveBitmap => 1 << IDLE,
+                At::User => return 0,
+                _ if self.config.kernel_preemption => 0,
+                _ => return 0,
+            },
+        };
+        let mut tasks = 0;
+        for (number, task) in s.tasks.iter().enumerate() {
+            let runs = number < self.tasks && !matches!(task.at, At::Unborn | At::Forked);
+            tasks |= (runs as u8) << number;
+        }
+        tasks & !(1 << s.cpus[0].current | 1 << s.cpus[1].current) | idle
     }
 
     fn switch_to(&self, n: &mut State, cpu: usize, next: u8) -> bool {
         let prev = n.cpus[cpu].current;
-        if prev == next || !self.may_switch(n, cpu, next) || !self.may_run(n, next) {
+        if next > IDLE || self.next_tasks(n, cpu) & 1 << next == 0 {
             return false;
         }
         let prev_tif = n.current(cpu).is_some_and(Task::tif);
@@ -862,10 +859,10 @@ impl IoBitmap {
         }
         for cpu in 0..self.cpus {
             let mut add = |kind, choice| out.push(Step { kind, cpu: cpu as u8, choice });
-            for next in 0..=IDLE {
-                if next != s.cpus[cpu].current && self.may_run(s, next) && self.may_switch(s, cpu, next) {
-                    add(Kind::SwitchTo, next);
-                }
+            let mut tasks = self.next_tasks(s, cpu);
+            while tasks != 0 {
+                add(Kind::SwitchTo, tasks.trailing_zeros() as u8);
+                tasks &= tasks - 1;
             }
             match s.cpus[cpu].phase {
                 Phase::Compare => add(Kind::U1Compare, 0),

@@ -1,6 +1,8 @@
 //! Two-phase commit with a transaction manager (TM) and up to eight resource managers (RM), after Gray and
 //! Lamport, "Consensus on Transaction Commit", section 3: messages are never lost, and are read any number of times.
 
+use std::hash::{Hash, Hasher};
+
 use stateright::{Model, Property};
 
 const RMS_MAX: usize = 8;
@@ -25,7 +27,8 @@ pub enum Tm {
     Aborted,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Eq)]
+#[repr(C)]
 pub struct State {
     /// Places beyond the number of RMs stay `Working`.
     pub rms: [Rm; RMS_MAX],
@@ -34,6 +37,33 @@ pub struct State {
     pub known_prepared: u8,
     /// The RMs that have sent "prepared".
     pub sent_prepared: u8,
+}
+
+impl State {
+    /// All of it, in two words, which are compared and hashed faster than eleven bytes.
+    #[inline]
+    fn words(&self) -> [u64; 2] {
+        let Self { rms, tm, known_prepared, sent_prepared } = *self;
+        [
+            u64::from_le_bytes(rms.map(|rm| rm as u8)),
+            u64::from_le_bytes([tm as u8, known_prepared, sent_prepared, 0, 0, 0, 0, 0]),
+        ]
+    }
+}
+
+impl PartialEq for State {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let ([a, b], [c, d]) = (self.words(), other.words());
+        (a ^ c) | (b ^ d) == 0
+    }
+}
+
+impl Hash for State {
+    #[inline]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.words().map(|word| hasher.write_u64(word));
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,17 +125,7 @@ impl Model for TwoPhaseCommit {
 
     fn next_state(&self, state: &State, step: Step) -> Option<State> {
         let mut next = *state;
-        match step {
-            Step::TmCommit => next.tm = Tm::Committed,
-            Step::TmAbort => next.tm = Tm::Aborted,
-            Step::TmHearPrepared(rm) => next.known_prepared |= 1 << rm,
-            Step::RmPrepare(rm) => {
-                next.rms[usize::from(rm)] = Rm::Prepared;
-                next.sent_prepared |= 1 << rm;
-            }
-            Step::RmAbort(rm) | Step::RmHearAbort(rm) => next.rms[usize::from(rm)] = Rm::Aborted,
-            Step::RmHearCommit(rm) => next.rms[usize::from(rm)] = Rm::Committed,
-        }
+        next.take(step);
         Some(next)
     }
 
@@ -121,6 +141,20 @@ impl Model for TwoPhaseCommit {
 }
 
 impl State {
+    pub fn take(&mut self, step: Step) {
+        match step {
+            Step::TmCommit => self.tm = Tm::Committed,
+            Step::TmAbort => self.tm = Tm::Aborted,
+            Step::TmHearPrepared(rm) => self.known_prepared |= 1 << rm,
+            Step::RmPrepare(rm) => {
+                self.rms[usize::from(rm)] = Rm::Prepared;
+                self.sent_prepared |= 1 << rm;
+            }
+            Step::RmAbort(rm) | Step::RmHearAbort(rm) => self.rms[usize::from(rm)] = Rm::Aborted,
+            Step::RmHearCommit(rm) => self.rms[usize::from(rm)] = Rm::Committed,
+        }
+    }
+
     /// No RM has committed while another has aborted.
     pub fn is_consistent(&self) -> bool {
         !(self.rms.contains(&Rm::Aborted) && self.rms.contains(&Rm::Committed))
