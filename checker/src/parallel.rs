@@ -30,7 +30,7 @@ use crate::shard::{First, Probe, SHARDS, Shard, StateId, shard_of};
 /// Parts per thread and batch: several, so that a thread with hard parts is helped out.
 const PARTS_PER_THREAD: usize = 4;
 /// How many successors a part should have: enough to make the threads' meetings cheap, few enough for caches.
-const PART_CANDIDATES: u64 = 4096;
+const PART_CANDIDATES: u64 = 2048;
 
 /// The threads and what they work on.
 pub(crate) struct Crew<'c, M: Checkable> {

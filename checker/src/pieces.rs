@@ -10,11 +10,16 @@ pub(crate) struct Pieces<T> {
 }
 
 impl<T> Pieces<T> {
-    /// The binary logarithm of the items per piece: about 64 KiB, and at least 16 items.
+    /// The binary logarithm of the items per piece: at most 1,024 items (what is asked for and never used should be
+    /// little) and 64 KiB, but at least 16 items.
     const SHIFT: u32 = {
         let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
         let items = 64 * 1024 / size;
-        if items < 16 { 4 } else { items.ilog2() }
+        match items {
+            0..16 => 4,
+            16..1024 => items.ilog2(),
+            _ => 10,
+        }
     };
     const ITEMS: usize = 1 << Self::SHIFT;
 
@@ -70,6 +75,7 @@ impl<T> Pieces<T> {
     }
 
     /// The items in their order, piece by piece.
+    #[cfg(test)]
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[T]> {
         self.pieces.iter().map(Vec::as_slice)
     }

@@ -384,26 +384,17 @@ fn enter(table: &mut [Line], slot: usize, entry: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::candidates::Candidates;
-    use crate::error::Phase;
-    use crate::expand::Place;
 
     fn insert<S: Clone + PartialEq + Hash>(shard: &mut Shard<S>, state: S, budget: &Budget) -> bool {
-        let mut place = Place { phase: Phase::Store, state: StateId::NONE };
-        let mut candidates = Candidates::default();
-        candidates.push(state, StateId::NONE);
-        candidates.hash(&mut place);
-        candidates.ask_for_states(|_| &*shard);
-        let mut is_new = false;
-        let added = candidates.drain(&mut place, |candidate| {
-            if let Probe::Absent(slot) = shard.probe(candidate.hash, candidate.slot, candidate.state()) {
-                is_new = true;
-                shard.add(slot, candidate, budget)?;
+        let hash = hash_of(&state);
+        let first = shard.peek(hash);
+        match shard.probe(hash, first, &state) {
+            Probe::Known(_) => false,
+            Probe::Absent(slot) => {
+                shard.add(slot, Candidate { state: &state, parent: StateId::NONE, hash, first }, budget).unwrap();
+                true
             }
-            Ok(())
-        });
-        added.unwrap();
-        is_new
+        }
     }
 
     #[test]
@@ -435,12 +426,59 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_from_before_the_table_grew_is_not_used() {
+    fn what_was_seen_before_the_table_grew_is_still_right() {
         let budget = Budget::new(None);
         let mut shard = Shard::new();
-        insert(&mut shard, 0_u32, &budget);
-        let early = shard.peek(hash_of(&7_u32));
-        (1..1000).for_each(|n| assert!(insert(&mut shard, n, &budget)));
-        assert!(matches!(shard.probe(hash_of(&7_u32), early, &7), Probe::Known(_)));
+        insert(&mut shard, 7_u32, &budget);
+        let (present, absent) = (shard.peek(hash_of(&7_u32)), shard.peek(hash_of(&900_u32)));
+        (8..1000).for_each(|n| assert!(insert(&mut shard, n, &budget)));
+        assert_eq!((present, absent), (First(0), First::UNKNOWN));
+        assert!(matches!(shard.probe(hash_of(&7_u32), present, &7), Probe::Known(0)));
+        assert!(matches!(shard.probe(hash_of(&900_u32), absent, &900), Probe::Known(893)));
+    }
+
+    /// Hashes of a few lines only: those are full, and what belongs there stands far behind.
+    #[test]
+    fn what_found_no_place_at_home_is_found_after_growing() {
+        #[derive(Clone, PartialEq, Eq)]
+        struct Crowded(u32);
+        impl Hash for Crowded {
+            fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
+                hasher.write_u32(self.0 % 5);
+            }
+        }
+        let budget = Budget::new(None);
+        let mut shard = Shard::new();
+        for round in 0..2 {
+            for n in 0..3000 {
+                assert_eq!(insert(&mut shard, Crowded(n), &budget), round == 0, "{n} in round {round}");
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn four_at_a_time_see_what_one_at_a_time_sees() {
+        let mut random = 1_u64;
+        let mut next = || {
+            random = hash_of(&random);
+            random as u32
+        };
+        for round in 0..2000 {
+            let numbers = u32::MAX >> (5 + round % 24);
+            let mark = (next() | TAKEN) & !numbers;
+            let used = next() as usize % (LINE + 1);
+            // A third of the entries have the mark, and others differ from it in one bit.
+            let entries: [u32; LINE] = std::array::from_fn(|index| match next() % 3 {
+                _ if index >= used => 0,
+                0 => mark | next() & numbers,
+                1 => (mark ^ 1 << (next() % 31)) | TAKEN,
+                _ => next() | TAKEN,
+            });
+            let line = Line(entries);
+            assert_eq!(line.marked(mark, numbers).0, one_at_a_time(&entries, |entry| entry & !numbers == mark));
+            assert_eq!(line.free().0, one_at_a_time(&entries, |entry| entry == 0));
+            assert_eq!(line.is_full(), used == LINE);
+        }
     }
 }
