@@ -108,6 +108,9 @@ impl<S: Clone + PartialEq + Hash> Successors<S> {
     }
 }
 
+/// A part when all are expanded: its successors, and where to tell which were new.
+type Expanded<'a, S> = (&'a Successors<S>, &'a [AtomicU32]);
+
 #[derive(Default)]
 struct PartResult {
     findings: Findings,
@@ -211,34 +214,54 @@ impl<'c, M: Checkable> Crew<'c, M> {
     /// A batch, as every thread sees it.
     fn work(&self, worker: &mut Worker<'c, M>) -> Result<(), Broken> {
         let job = read(&self.job);
-        while let Some(index) = self.parts_to_do.take(worker.number) {
-            // Whatever goes wrong here is found again, and told, on one thread.
-            let expanded = catch_unwind(AssertUnwindSafe(|| self.expand_part(&job, index, worker)));
-            if !matches!(expanded, Ok(Ok(()))) {
-                self.failed.store(true, Relaxed);
-            }
-        }
+        self.expand_parts(&job, worker);
         self.barrier.wait()?;
         if self.candidates.load(Relaxed) > job.room {
             self.failed.store(true, Relaxed);
         }
         if !self.failed.load(Relaxed) {
-            while let Some(shard) = self.shards_to_do.take(worker.number) {
-                self.store_in(shard);
-            }
+            self.store_shards(worker.number);
         }
         drop(job);
         self.barrier.wait()
     }
 
-    fn expand_part(&self, job: &Job, index: usize, worker: &mut Worker<'c, M>) -> Result<(), Limit> {
+    /// Nobody writes to the frontier and to the shards meanwhile, so they are locked once.
+    fn expand_parts(&self, job: &Job, worker: &mut Worker<'c, M>) {
+        let frontier = read(&self.shared.frontier);
+        let locked: Vec<_> = self.shared.shards.iter().map(read).collect();
+        let shards: Vec<&Shard<_>> = locked.iter().map(|shard| &**shard).collect();
+        while let Some(index) = self.parts_to_do.take(worker.number) {
+            // Whatever goes wrong here is found again, and told, on one thread.
+            let expanded =
+                catch_unwind(AssertUnwindSafe(|| self.expand_part(job, index, (&frontier, &shards), worker)));
+            if !matches!(expanded, Ok(Ok(()))) {
+                self.failed.store(true, Relaxed);
+            }
+        }
+    }
+
+    /// Nobody changes the list of successors of any part meanwhile.
+    fn store_shards(&self, thread: usize) {
+        let locked: Vec<_> = self.parts.iter().map(|part| (read(&part.successors), read(&part.fresh))).collect();
+        let parts: Vec<Expanded<'_, _>> = locked.iter().map(|(successors, fresh)| (&**successors, &fresh[..])).collect();
+        while let Some(shard) = self.shards_to_do.take(thread) {
+            self.store_in(shard, &parts);
+        }
+    }
+
+    fn expand_part(
+        &self,
+        job: &Job,
+        index: usize,
+        (frontier, shards): (&Pieces<u32>, &[&Shard<M::State>]),
+        worker: &mut Worker<'c, M>,
+    ) -> Result<(), Limit> {
         let Self { shared, parts, .. } = self;
         let part = &parts[index];
         let mut successors = write(&part.successors);
         let together = &mut successors.candidates;
         together.clear();
-        let frontier = read(&shared.frontier);
-        let shards: Vec<_> = shared.shards.iter().map(read).collect();
         let state = |id: StateId| shards[id.shard()].state(id.local());
 
         let Worker { expander, pacer, .. } = worker;
@@ -276,9 +299,9 @@ impl<'c, M: Checkable> Crew<'c, M> {
         Ok(())
     }
 
-    fn store_in(&self, index: usize) {
+    fn store_in(&self, index: usize, parts: &[Expanded<'_, M::State>]) {
         let mut place = Place { phase: Phase::Store, state: StateId::NONE };
-        let stored = catch_unwind(AssertUnwindSafe(|| self.store_successors(index, &mut place)));
+        let stored = catch_unwind(AssertUnwindSafe(|| self.store_successors(index, parts, &mut place)));
         let stop = match stored {
             Ok(Ok(())) => return,
             Ok(Err(limit)) => Stop::Limit(limit),
@@ -289,23 +312,26 @@ impl<'c, M: Checkable> Crew<'c, M> {
 
     /// Takes the successors that belong to a shard, in the order of the parts, through the same stages as a single
     /// thread does.
-    fn store_successors(&self, index: usize, place: &mut Place) -> Result<(), Limit> {
+    fn store_successors(
+        &self,
+        index: usize,
+        parts: &[Expanded<'_, M::State>],
+        place: &mut Place,
+    ) -> Result<(), Limit> {
         let mut shard = write(&self.shared.shards[index]);
-        let parts: Vec<_> = self.parts.iter().map(|part| read(&part.successors)).collect();
         // What the last part found, and the one before it.
         let mut firsts: [Vec<First>; 2] = [Vec::new(), Vec::new()];
         for turn in 0..parts.len() + 2 {
             if let Some(number) = turn.checked_sub(2) {
-                let fresh = read(&self.parts[number].fresh);
-                self.store_part((index, &mut shard), &parts[number], &firsts[turn % 2], &fresh, place)?;
+                self.store_part((index, &mut shard), parts[number], &firsts[turn % 2], place)?;
             }
-            if let Some(part) = turn.checked_sub(1).and_then(|number| parts.get(number)) {
+            if let Some((part, _)) = turn.checked_sub(1).and_then(|number| parts.get(number)) {
                 let hashes = part.candidates.hashes();
                 let firsts = &mut firsts[(turn - 1) % 2];
                 firsts.clear();
                 firsts.extend(part.places_of(index).iter().map(|place| shard.peek(hashes[*place as usize])));
             }
-            if let Some(part) = parts.get(turn) {
+            if let Some((part, _)) = parts.get(turn) {
                 let hashes = part.candidates.hashes();
                 part.places_of(index).iter().for_each(|place| shard.prefetch_slot(hashes[*place as usize]));
             }
@@ -316,9 +342,8 @@ impl<'c, M: Checkable> Crew<'c, M> {
     fn store_part(
         &self,
         (index, shard): (usize, &mut Shard<M::State>),
-        part: &Successors<M::State>,
+        (part, fresh): Expanded<'_, M::State>,
         firsts: &[First],
-        fresh: &[AtomicU32],
         at: &mut Place,
     ) -> Result<(), Limit> {
         for (place, first) in part.places_of(index).iter().zip(firsts) {
