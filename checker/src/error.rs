@@ -99,7 +99,8 @@ impl<S, A> fmt::Display for CheckError<S, A> {
                 write!(f, "the symmetry is not one: a state and its representative behave differently{after}")
             }
             Self::NotDeterministic { .. } => {
-                write!(f, "the model is not deterministic: it answered differently when asked again{after}")
+                let in_place = "or its steps in place are not its steps";
+                write!(f, "the model is not deterministic, {in_place}: it answered differently when asked again{after}")
             }
         }
     }

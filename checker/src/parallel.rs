@@ -150,11 +150,7 @@ pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 impl<'c, M: Checkable> Crew<'c, M> {
     pub(crate) fn new(shared: &'c Shared<'c, M>, threads: usize) -> Self {
-        let part = |_| Part {
-            successors: RwLock::default(),
-            fresh: RwLock::default(),
-            result: Mutex::default(),
-        };
+        let part = |_| Part { successors: RwLock::default(), fresh: RwLock::default(), result: Mutex::default() };
         Self {
             shared,
             barrier: Barrier::new(threads),
@@ -244,7 +240,8 @@ impl<'c, M: Checkable> Crew<'c, M> {
     /// Nobody changes the list of successors of any part meanwhile.
     fn store_shards(&self, thread: usize) {
         let locked: Vec<_> = self.parts.iter().map(|part| (read(&part.successors), read(&part.fresh))).collect();
-        let parts: Vec<Expanded<'_, _>> = locked.iter().map(|(successors, fresh)| (&**successors, &fresh[..])).collect();
+        let parts: Vec<Expanded<'_, _>> =
+            locked.iter().map(|(successors, fresh)| (&**successors, &fresh[..])).collect();
         while let Some(shard) = self.shards_to_do.take(thread) {
             self.store_in(shard, &parts);
         }
@@ -312,12 +309,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
 
     /// Takes the successors that belong to a shard, in the order of the parts, through the same stages as a single
     /// thread does.
-    fn store_successors(
-        &self,
-        index: usize,
-        parts: &[Expanded<'_, M::State>],
-        place: &mut Place,
-    ) -> Result<(), Limit> {
+    fn store_successors(&self, index: usize, parts: &[Expanded<'_, M::State>], place: &mut Place) -> Result<(), Limit> {
         let mut shard = write(&self.shared.shards[index]);
         // What the last part found, and the one before it.
         let mut firsts: [Vec<First>; 2] = [Vec::new(), Vec::new()];

@@ -525,7 +525,8 @@ impl<M: Machine> Walkable for Bound<M> {
             .stop_when(plan.stop.clone())
             .progress(plan.progress.clone())
             .final_states(|model, state| model.0.is_final(state))
-            .step_kinds(M::KINDS.len(), |model, step| model.0.kind(*step));
+            .step_kinds(M::KINDS.len(), |model, step| model.0.kind(*step))
+            .in_place(|model, state, step| model.0.step_in_place(state, step));
         let report = checker.run().map_err(|error| {
             let step = error.path().and_then(|path| path.actions().last());
             let step = step

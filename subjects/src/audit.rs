@@ -31,10 +31,13 @@ pub(crate) fn audit<M: Machine>(machine: &M, every: usize) -> Vec<String> {
             }
         }
         for step in &all_steps {
-            let possible = machine.step(state, *step).is_some();
-            check(&mut found, !possible || proposed.contains(step), || {
+            let next = machine.step(state, *step);
+            check(&mut found, next.is_none() || proposed.contains(step), || {
                 format!("{step:?} is not proposed in {state:?}")
             });
+            let mut in_place = *state;
+            let in_place = machine.step_in_place(&mut in_place, *step).then_some(in_place);
+            check(&mut found, in_place == next, || format!("{step:?} in place is another step in {state:?}"));
         }
         check_view(&mut found, &machine.view(state), lanes.len());
         check_symmetry(&mut found, machine, state);

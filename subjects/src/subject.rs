@@ -193,7 +193,8 @@ impl<M: Machine> Bound<M> {
             .stop_when(Arc::clone(&plan.stop))
             .progress(Arc::clone(&plan.progress))
             .final_states(|model, state| model.0.is_final(state))
-            .step_kinds(M::KINDS.len(), |model, step| model.0.kind(*step));
+            .step_kinds(M::KINDS.len(), |model, step| model.0.kind(*step))
+            .in_place(|model, state, step| model.0.step_in_place(state, step));
         if let Some(timeout) = plan.timeout {
             checker = checker.timeout(timeout);
         }

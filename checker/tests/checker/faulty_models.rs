@@ -125,6 +125,18 @@ fn a_kind_that_does_not_exist_is_an_error() {
 }
 
 #[test]
+fn steps_in_place_that_are_others_are_reported() {
+    let model = TwoPhaseCommit { rms: 3 };
+    let error = Checker::new(&model).in_place(|_, state, step| {
+        let abort_is_commit = matches!(step, Step::RmAbort(_));
+        state.take(if abort_is_commit { Step::TmCommit } else { step });
+        true
+    });
+    let error = error.run().unwrap_err();
+    assert!(matches!(error, CheckError::NotDeterministic { .. }), "{error}");
+}
+
+#[test]
 fn a_symmetry_that_confuses_states_is_reported() {
     // Forgets what a thread has read, as if it did not matter.
     fn forgetful(model: &Increment, state: &IncrementState) -> IncrementState {

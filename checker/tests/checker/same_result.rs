@@ -43,6 +43,20 @@ fn with_a_symmetry() {
 }
 
 #[test]
+fn with_steps_in_place() {
+    let model = TwoPhaseCommit { rms: 5 };
+    let in_place = |_: &TwoPhaseCommit, state: &mut State, step: Step| {
+        state.take(step);
+        true
+    };
+    for checker in [two_phase_commit(&model), two_phase_commit(&model).symmetry(TwoPhaseCommit::sorted)] {
+        let mut reports = all_ways(&checker);
+        reports.extend(all_ways(&checker.in_place(in_place)));
+        reports.iter().for_each(|report| assert_eq!(report, &reports[0]));
+    }
+}
+
+#[test]
 fn at_the_limit_of_states() {
     let model = TwoPhaseCommit { rms: 4 };
     for limit in [0, 1, 2, 7, 100, 700, 1_001, 1_567, 1_568] {
@@ -77,7 +91,9 @@ proptest! {
     #[test]
     fn on_random_graphs(graph in graphs(), limit in 0..60_u64) {
         for checker in [Checker::new(&graph), Checker::new(&graph).max_states(limit)] {
-            let reports = all_ways(&checker.final_states(Graph::is_final));
+            let checker = checker.final_states(Graph::is_final);
+            let mut reports = all_ways(&checker);
+            reports.extend(all_ways(&checker.in_place(Graph::step_in_place)));
             reports.iter().for_each(|report| assert_eq!(report, &reports[0]));
         }
     }

@@ -1,6 +1,6 @@
 //! Bit tricks, scripted runs and random walks; verdicts and counts are pinned elsewhere, with the engine.
 
-use super::{Bitmap, IoBitmap, Kind, Ports, State, Step, DROPS, IDLE};
+use super::{At, Base, Bitmap, Flags, IoBitmap, Kind, Phase, Pointer, Ports, State, Step, Work, DROPS, IDLE};
 use crate::machine::{Machine, PropertyKind, Size};
 
 fn machine(variant: &str, size: &[(&str, u64)]) -> IoBitmap {
@@ -51,6 +51,51 @@ fn a_copy_leaves_the_bytes_behind_it_alone() {
     let source = Bitmap::DENY_ALL.with_permitted(Ports(0b001)).with_max(1);
     assert_eq!(dirty.copy_from(source, 2), Bitmap::DENY_ALL.with_permitted(Ports(0b101)).with_max(3));
     assert_eq!(dirty.copy_from(source, 3).permitted(), source.permitted());
+}
+
+/// Equality and hash are written by hand.
+#[test]
+fn states_that_differ_in_one_field_are_different() {
+    let m = machine("mainline", &[]);
+    let mut states = vec![m.initial_state()];
+    let mut with = |change: &dyn Fn(&mut State)| {
+        let mut state = m.initial_state();
+        change(&mut state);
+        states.push(state);
+    };
+    for cpu in 0..2 {
+        with(&|s| s.cpus[cpu].current = 2);
+        with(&|s| s.cpus[cpu].phase = Phase::Copy);
+        with(&|s| s.cpus[cpu].preempt_off = true);
+        with(&|s| s.cpus[cpu].base = Base::TSS);
+        with(&|s| s.cpus[cpu].copy = Bitmap::DENY_ALL.with_max(2));
+        with(&|s| s.cpus[cpu].last_bitmap = Pointer(1));
+        with(&|s| s.cpus[cpu].last_sequence = 1);
+    }
+    for task in 0..3 {
+        with(&|s| s.tasks[task].at = At::Free);
+        with(&|s| s.tasks[task].bitmap = Pointer(1));
+        with(&|s| s.tasks[task].local = Pointer(1));
+        with(&|s| s.tasks[task].old = Pointer(1));
+        with(&|s| s.tasks[task].flags = Flags::TIF);
+        with(&|s| s.tasks[task].work = Work::fork(1));
+        with(&|s| s.tasks[task].granted = Ports::one(0));
+    }
+    for slot in 0..3 {
+        with(&|s| s.objects[slot].bitmap = Bitmap::DENY_ALL.with_max(1));
+        with(&|s| s.objects[slot].sequence = 1);
+        with(&|s| s.objects[slot].references = 1);
+    }
+    with(&|s| s.allocated = 1);
+    with(&|s| s.counter = 1);
+    // 46 bytes, and the state that was not changed.
+    assert_eq!(states.len(), 47);
+    for (index, one) in states.iter().enumerate() {
+        for (other_index, other) in states.iter().enumerate() {
+            assert_eq!(one == other, index == other_index, "{one:?} and {other:?}");
+            assert_eq!(one.words() == other.words(), index == other_index);
+        }
+    }
 }
 
 #[test]

@@ -62,6 +62,12 @@ impl Graph {
         (!declined).then(|| self.edges[usize::from(node)][edge])
     }
 
+    /// The same step as that of the model, on the node itself. What is left of it where there is no step is of no use.
+    pub fn step_in_place(&self, node: &mut Node, edge: usize) -> bool {
+        let from = std::mem::replace(&mut node.0, u16::MAX);
+        self.next(from, edge).map(|next| node.0 = next).is_some()
+    }
+
     pub fn is_final(&self, node: &Node) -> bool {
         self.ends.contains(&node.0)
     }

@@ -62,7 +62,7 @@ impl PartialEq for State {
 impl Hash for State {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.words().map(|word| hasher.write_u64(word));
+        self.words().into_iter().for_each(|word| hasher.write_u64(word));
     }
 }
 
