@@ -1,4 +1,4 @@
-//! `kverdict check`: asks every selected question, one after the other, and prints what comes out.
+//! `kverdict check`: asks every selected question and prints what comes out.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use reports::results::{EngineState, MechanismRecord, NotRun, Run, SCHEMA, Shard, Summary, VERSION, VariantRecord};
 
+use crate::ask::{self, Answer};
 use crate::catalogue::{CATALOGUE, Selection, variant_names};
 use crate::cli::{CheckArgs, Format, SearchArgs};
 use crate::engine::Engine;
@@ -15,7 +16,6 @@ use crate::enumeration;
 use crate::environment;
 use crate::failure::{Failure, Status};
 use crate::litmus;
-use crate::progress::ProgressLine;
 use crate::question::{Question, StateSearch};
 use crate::random_tests;
 use crate::size::SizeRequest;
@@ -139,31 +139,26 @@ fn wanted_engines(args: &CheckArgs) -> Vec<Engine> {
 fn ask_all(args: &CheckArgs, selected: Selected, stop: &Arc<AtomicBool>) -> Result<(Run, Option<Failure>), Failure> {
     let Selected { questions, cannot_run } = selected;
     let (started, clock) = (SystemTime::now(), Instant::now());
-    let plan = plan(&args.search, stop);
     let mut printer = table::Printer::new(args.format == Format::Text);
-    let mut progress = ProgressLine::new(questions.len(), Arc::clone(&plan.progress));
     let mut records: Vec<VariantRecord> = Vec::new();
     let mut left_out = Vec::new();
     let mut broke_down = None;
-    for question in &questions {
-        let name = format!("{}/{} ({})", question.mechanism(), question.variant(), question.engine().name());
-        if stop.load(Ordering::Relaxed) || broke_down.is_some() {
-            left_out.push(name);
-            continue;
-        }
-        progress.begin(question.as_ref());
-        match question.ask(&plan) {
-            Ok(record) => {
+    ask::ask_all(&questions, &plan(&args.search, stop), |number, answer, progress| {
+        let question = &questions[number];
+        let name = || format!("{}/{} ({})", question.mechanism(), question.variant(), question.engine().name());
+        match answer {
+            Answer::Record(record) => {
                 progress.answered(|| printer.record(&record))?;
-                records.push(record);
+                records.push(*record);
             }
-            Err(error) => {
-                broke_down = Some(Failure::usage(format!("{name} broke down: {error}")));
-                left_out.push(name);
+            Answer::BrokeDown(why) => {
+                broke_down.get_or_insert(Failure::usage(format!("{} broke down: {why}", name())));
+                left_out.push(name());
             }
+            Answer::NotAsked => left_out.push(name()),
         }
-    }
-    progress.finish();
+        Ok(())
+    })?;
 
     let run = Run {
         shard: args.shard.map(|(index, of)| Shard { index, of }),

@@ -3,6 +3,7 @@
 //! The command line tool as a library: [`main`] is the program. Models are in `models/`, the exact engine
 //! in `checker/`, renderings in `reports/`; this crate joins them and knows about terminals.
 
+mod ask;
 mod catalogue;
 mod check;
 mod cli;

@@ -21,6 +21,10 @@ pub trait Question: Send + Sync {
     }
     /// The engine.
     fn engine(&self) -> Engine;
+    /// Whether no other question may be asked meanwhile.
+    fn wants_to_be_alone(&self) -> bool {
+        false
+    }
     /// Asks the engine.
     ///
     /// # Errors

@@ -46,6 +46,10 @@ impl Question for RandomTest {
     fn engine(&self) -> Engine {
         Engine::Proptest
     }
+    /// It replaces the panic hook of the process at its first run.
+    fn wants_to_be_alone(&self) -> bool {
+        true
+    }
     fn ask(&self, plan: &Plan) -> Result<VariantRecord, String> {
         let clock = std::time::Instant::now();
         let out_of_time = || plan.timeout.is_some_and(|limit| clock.elapsed() >= limit);

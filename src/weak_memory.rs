@@ -30,6 +30,10 @@ impl Question for LoomQuestion {
     fn engine(&self) -> Engine {
         Engine::Loom
     }
+    /// It replaces the panic hook of the process at its first run.
+    fn wants_to_be_alone(&self) -> bool {
+        true
+    }
     fn ask(&self, _: &Plan) -> Result<VariantRecord, String> {
         let clock = std::time::Instant::now();
         let run = self.0.run();
