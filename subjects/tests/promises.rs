@@ -26,8 +26,9 @@ fn every_machine_keeps_its_promises_to_engines_and_renderings() {
     }
 }
 
+/// The longest test, and by its name the first to be run.
 #[test]
-fn verdicts_with_and_without_symmetry_agree() {
+fn a_symmetry_changes_no_verdict() {
     let mut merged = 0;
     for subject in subjects().filter(|subject| subject.has_symmetry()) {
         let ask = |symmetry| {
