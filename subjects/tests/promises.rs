@@ -46,6 +46,22 @@ fn a_symmetry_changes_no_verdict() {
     assert!(merged > 0, "no machine has anything to merge: the test shows nothing");
 }
 
+/// What `kverdict check` prints when it has one question and many threads.
+#[test]
+fn the_number_of_threads_changes_no_search() {
+    for subject in subjects().filter(|subject| ["mainline", "posted"].contains(&subject.name())) {
+        let ask = |threads| {
+            let plan = Plan { threads, ..Plan::unlimited() };
+            subject.search(subject.quick(), &plan).unwrap_or_else(|error| panic!("{}: {error}", subject.full_name()))
+        };
+        let (one, three) = (ask(1), ask(3));
+        assert_eq!((one.states, &one.steps_by_kind), (three.states, &three.steps_by_kind), "{}", subject.full_name());
+        for ((info, p), q) in subject.properties().iter().zip(&one.answers).zip(&three.answers) {
+            assert_eq!((p.verdict, &p.timeline), (q.verdict, &q.timeline), "{} {}", subject.full_name(), info.name);
+        }
+    }
+}
+
 /// A machine is built at its smallest and its largest size, and takes some steps there.
 #[test]
 fn the_smallest_and_the_largest_sizes_work() {

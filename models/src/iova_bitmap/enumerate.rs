@@ -592,9 +592,6 @@ const _: () = assert!(PINS <= TAPE_MAX);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-    use std::thread;
-
     use super::*;
     use crate::iova_bitmap::variants::BITMAP_CLAIMS;
     use crate::iova_bitmap::VARIANTS;
@@ -648,24 +645,22 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_are_the_expected_ones() {
-        let next = AtomicUsize::new(0);
-        let inputs = AtomicU64::new(0);
-        let look = || {
-            while let Some(v) = VARIANTS.get(next.fetch_add(1, Relaxed)) {
-                let verdicts = variant(v);
-                inputs.fetch_add(verdicts.inputs(), Relaxed);
-                let mut expected: Vec<_> = v.expect.broken.to_vec();
-                let mut broken = verdicts.broken();
-                expected.sort_unstable();
-                broken.sort_unstable();
-                assert_eq!(broken, expected, "{}", v.name);
-                assert!(verdicts.all().iter().all(|verdict| verdict.inputs > 0), "{}", v.name);
-            }
+    fn verdicts_of_some_variants_are_the_expected_ones() {
+        // All of them take some seconds: they are pinned elsewhere, with the engines.
+        let some = |v: &&Variant<Subject>| {
+            !matches!(v.config, Subject::Bitmap(_)) || ["mainline", "comment-formula"].contains(&v.name)
         };
-        // Some seconds, shared by two processors.
-        thread::scope(|scope| [scope.spawn(look), scope.spawn(look)].map(|half| half.join().expect("as expected")));
-        let inputs = inputs.into_inner();
+        let mut inputs = 0;
+        for v in VARIANTS.iter().filter(some) {
+            let verdicts = variant(v);
+            inputs += verdicts.inputs();
+            let mut expected: Vec<_> = v.expect.broken.to_vec();
+            let mut broken = verdicts.broken();
+            expected.sort_unstable();
+            broken.sort_unstable();
+            assert_eq!(broken, expected, "{}", v.name);
+            assert!(verdicts.all().iter().all(|verdict| verdict.inputs > 0), "{}", v.name);
+        }
         assert!(inputs > 10_000_000, "only {inputs} inputs");
     }
 }
