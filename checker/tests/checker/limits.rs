@@ -79,7 +79,7 @@ fn a_limit_that_is_not_reached_is_none() {
 #[test]
 fn the_limit_of_memory_is_kept() {
     let model = Endless::new(0);
-    for (threads, megabytes) in [(1, 1), (1, 20), (2, 20), (3, 20)] {
+    for (threads, megabytes) in [(1, 1), (1, 8), (2, 8), (3, 8)] {
         let limit = megabytes << 20;
         let report = Checker::new(&model).threads(threads).max_memory(limit).run().unwrap();
         assert_eq!(report.limit, Some(Limit::Memory));
