@@ -58,13 +58,14 @@ pub struct SearchArgs {
     /// quick, deep, or values for single parameters: cpus=3,tasks=4 [default: quick]
     #[arg(long, value_name = "SIZE")]
     pub size: Option<String>,
-    /// Threads of a search [default: as many as the machine runs at once]
+    /// Threads: that many searches at once, or one with all of them [default: as many as the machine runs at once]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
     /// Seconds for each verdict, after which it is UNDECIDED (proptest: tested on fewer schedules); loom and lkmm have bounds of their own.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub timeout: Option<Duration>,
-    /// Gigabytes of memory for each search, beyond which it is UNDECIDED.
+    /// Gigabytes of memory for each search, beyond which it is UNDECIDED. Where the machine has less than that for each
+    /// of the searches, fewer are run at once.
     #[arg(long, value_name = "GB", default_value = "4", value_parser = gigabytes)]
     pub memory: u64,
     /// Merge states that differ only in the names of interchangeable CPUs, tasks or slots.
