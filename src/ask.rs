@@ -4,9 +4,11 @@
 //! of one search wait for each other. Only when fewer questions are left than there are threads does a search get more
 //! than one. What is answered does not depend on it.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use reports::results::VariantRecord;
@@ -37,91 +39,131 @@ pub fn ask_all(
     plan: &Plan,
     mut hand_out: impl FnMut(usize, Answer, &ProgressLine) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let workers = at_once(plan, questions.len(), environment::machine().memory_bytes);
-    let plans: Vec<Plan> =
-        (0..workers).map(|_| Plan { progress: Arc::default(), stop: Arc::clone(&plan.stop), ..*plan }).collect();
+    let workers = at_once(plan, questions.len(), environment::free_memory());
+    let plans: Vec<Plan> = (0..workers).map(|_| Plan { progress: Arc::default(), ..plan.clone() }).collect();
     let line = ProgressLine::new(questions.len(), plans.iter().map(|plan| Arc::clone(&plan.progress)).collect());
-    let queue = Queue { questions, next: AtomicUsize::new(0), end: AtomicBool::new(false), others: RwLock::new(()) };
+    // Those that want to be alone come first: so the others never wait for them.
+    let (alone, together) = (0..questions.len()).partition(|number| questions[*number].wants_to_be_alone());
+    let threads = Threads { free: Mutex::new((plan.threads.max(1), workers)) };
+    let end = AtomicBool::new(false);
     let (sender, answers) = mpsc::channel();
     let handed_out = thread::scope(|scope| {
-        for (worker, plan) in plans.iter().enumerate() {
-            let (sender, queue, line) = (sender.clone(), &queue, &line);
-            scope.spawn(move || {
-                while let Some((number, answer)) =
-                    queue.ask_next(plan, workers, |question| line.begin(worker, question))
-                {
-                    // Nobody listens any more only if handing out failed, and then nothing is lost.
-                    let _ = sender.send((number, answer));
-                }
-                line.idle(worker);
-            });
-        }
-        drop(sender);
+        let (threads, end, line, plans) = (&threads, &end, &line, &plans);
+        scope.spawn(move || {
+            let first = Queue { questions, order: alone, next: AtomicUsize::new(0), threads, end };
+            first.work((0, &plans[0]), line, &sender);
+            let rest = Arc::new(Queue { order: together, next: AtomicUsize::new(0), ..first });
+            for worker in plans.iter().enumerate() {
+                let (sender, rest) = (sender.clone(), Arc::clone(&rest));
+                scope.spawn(move || rest.work(worker, line, &sender));
+            }
+        });
+        // However this ends, searches under way would only keep the user waiting.
+        let mut stop = StopOnDrop { stop: &plan.stop, armed: true };
         let mut waiting = BTreeMap::new();
         let mut next = 0;
         for (number, answer) in answers {
             waiting.insert(number, answer);
             while let Some(answer) = waiting.remove(&next) {
-                if let Err(failure) = hand_out(next, answer, &line) {
-                    // Searches under way would only keep the user waiting.
-                    plan.stop.store(true, Relaxed);
-                    return Err(failure);
-                }
+                hand_out(next, answer, line)?;
                 next += 1;
             }
         }
+        stop.armed = false;
         Ok(())
     });
     line.finish();
     handed_out
 }
 
-/// How many questions are asked at once: no more than the memory is enough for, if each takes what it may.
+/// How many questions are asked at once: no more than the memory is enough for, if each takes what it may. A second
+/// opinion holds the states twice.
 fn at_once(plan: &Plan, questions: usize, memory: Option<u64>) -> usize {
-    let enough_for = memory.map_or(1, |bytes| usize::try_from(bytes / plan.memory.max(1)).unwrap_or(usize::MAX));
+    let each = plan.memory.max(1).saturating_mul(2);
+    let enough_for = memory.map_or(1, |bytes| usize::try_from(bytes / each).unwrap_or(usize::MAX));
     plan.threads.min(questions).min(enough_for).max(1)
+}
+
+struct StopOnDrop<'a> {
+    stop: &'a AtomicBool,
+    armed: bool,
+}
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.stop.store(true, Relaxed);
+        }
+    }
+}
+
+/// The threads that no question has, and the workers that ask none.
+struct Threads {
+    free: Mutex<(usize, usize)>,
+}
+
+impl Threads {
+    /// Takes a fair share of the free threads for one of so many questions that are left.
+    fn take(&self, left: usize) -> usize {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let (threads, workers) = *free;
+        let share = (threads / workers.min(left).max(1)).max(1);
+        *free = (threads - share, workers - 1);
+        share
+    }
+
+    fn give_back(&self, share: usize) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free = (free.0 + share, free.1 + 1);
+    }
 }
 
 struct Queue<'a> {
     questions: &'a [Box<dyn Question>],
+    /// The numbers of those that are to be asked.
+    order: Vec<usize>,
     next: AtomicUsize,
+    threads: &'a Threads,
     /// An engine broke down.
-    end: AtomicBool,
-    /// Written by a question that must be asked alone.
-    others: RwLock<()>,
+    end: &'a AtomicBool,
 }
 
 impl Queue<'_> {
-    fn ask_next(&self, plan: &Plan, workers: usize, begin: impl FnOnce(&dyn Question)) -> Option<(usize, Answer)> {
-        let number = self.next.fetch_add(1, Relaxed);
-        let question = self.questions.get(number)?.as_ref();
-        if plan.stop.load(Relaxed) || self.end.load(Relaxed) {
-            return Some((number, Answer::NotAsked));
+    /// Asks until nothing is left.
+    fn work(&self, (worker, plan): (usize, &Plan), line: &ProgressLine, answers: &mpsc::Sender<(usize, Answer)>) {
+        loop {
+            let position = self.next.fetch_add(1, Relaxed);
+            let Some(&number) = self.order.get(position) else { break };
+            let answer = if plan.stop.load(Relaxed) || self.end.load(Relaxed) {
+                Answer::NotAsked
+            } else {
+                line.begin(worker, self.questions[number].as_ref());
+                self.ask(number, plan, self.order.len() - position)
+            };
+            // Nobody listens any more only if handing out failed, and then nothing is lost.
+            let _ = answers.send((number, answer));
         }
-        begin(question);
-        let left = self.questions.len() - number;
-        let plan = Plan {
-            threads: plan.threads / workers.min(left),
-            stop: Arc::clone(&plan.stop),
-            progress: Arc::clone(&plan.progress),
-            ..*plan
-        };
-        let answer = if question.wants_to_be_alone() {
-            let _alone = self.others.write().unwrap_or_else(PoisonError::into_inner);
-            question.ask(&plan)
-        } else {
-            let _together = self.others.read().unwrap_or_else(PoisonError::into_inner);
-            question.ask(&plan)
-        };
-        let answer = match answer {
+        line.idle(worker);
+    }
+
+    fn ask(&self, number: usize, plan: &Plan, left: usize) -> Answer {
+        let threads = self.threads.take(left);
+        let plan = Plan { threads, ..plan.clone() };
+        let answer = catch_unwind(AssertUnwindSafe(|| self.questions[number].ask(&plan)));
+        self.threads.give_back(threads);
+        match answer.unwrap_or_else(|payload| Err(format!("it panicked: {}", in_words(&*payload)))) {
             Ok(record) => Answer::Record(Box::new(record)),
             Err(why) => {
                 self.end.store(true, Relaxed);
                 Answer::BrokeDown(why)
             }
-        };
-        Some((number, answer))
+        }
     }
+}
+
+fn in_words(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("without words")
 }
 
 #[cfg(test)]
@@ -191,14 +233,11 @@ mod tests {
             let mut seen = Vec::new();
             let asked = ask_all(&questions(30, |_| false, None), &with_threads(threads), |number, answer, _| {
                 let Answer::Record(record) = answer else { panic!("number {number} was not answered") };
-                assert_eq!(record.what, number.to_string());
-                seen.push(record.size.clone());
+                seen.push(record.what.clone());
                 Ok(())
             });
             assert!(asked.is_ok());
-            assert_eq!(seen.len(), 30);
-            // The last one has all threads for itself.
-            assert_eq!(seen[29], threads.to_string());
+            assert_eq!(seen, (0..30).map(|number| number.to_string()).collect::<Vec<_>>());
         }
     }
 
@@ -210,6 +249,49 @@ mod tests {
             _ => Ok(()),
         });
         assert!(asked.is_ok());
+    }
+
+    #[test]
+    fn a_panic_is_an_engine_that_broke_down() {
+        struct Panics;
+        impl Question for Panics {
+            fn mechanism(&self) -> &str {
+                "numbers"
+            }
+            fn variant(&self) -> &str {
+                "none"
+            }
+            fn engine(&self) -> Engine {
+                Engine::Exact
+            }
+            fn ask(&self, _: &Plan) -> Result<VariantRecord, String> {
+                std::panic::resume_unwind(Box::new("the trap"))
+            }
+        }
+        let mut questions = questions(3, |_| false, None);
+        questions.insert(1, Box::new(Panics));
+        let mut why = None;
+        let asked = ask_all(&questions, &with_threads(1), |number, answer, _| {
+            if let Answer::BrokeDown(reason) = answer {
+                why = Some((number, reason));
+            }
+            Ok(())
+        });
+        assert!(asked.is_ok());
+        assert_eq!(why, Some((1, "it panicked: the trap".to_string())));
+    }
+
+    #[test]
+    fn no_more_threads_are_used_than_there_are() {
+        let threads = Threads { free: Mutex::new((5, 3)) };
+        let shares = [threads.take(9), threads.take(8), threads.take(7)];
+        assert_eq!(shares, [1, 2, 2]);
+        threads.give_back(2);
+        assert_eq!(threads.take(6), 2);
+        threads.give_back(1);
+        threads.give_back(2);
+        // The last question, while two threads are in use.
+        assert_eq!(threads.take(1), 3);
     }
 
     #[test]
@@ -244,7 +326,7 @@ mod tests {
 
     #[test]
     fn no_more_are_asked_at_once_than_the_memory_is_enough_for() {
-        let plan = Plan { threads: 8, memory: 4_000, ..Plan::unlimited() };
+        let plan = Plan { threads: 8, memory: 2_000, ..Plan::unlimited() };
         assert_eq!(at_once(&plan, 100, Some(23_000)), 5);
         assert_eq!(at_once(&plan, 100, Some(100)), 1);
         assert_eq!(at_once(&plan, 3, Some(u64::MAX)), 3);

@@ -28,6 +28,15 @@ pub fn machine() -> Machine {
     }
 }
 
+/// The memory, in bytes, that this process can still get, where the system tells.
+pub fn free_memory() -> Option<u64> {
+    use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+    let kind = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(kind);
+    let of_group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    Some(system.available_memory().min(of_group)).filter(|bytes| *bytes > 0)
+}
+
 /// How many threads the machine runs at once.
 pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)

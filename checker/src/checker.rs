@@ -152,7 +152,7 @@ impl<'m, M: Checkable> Checker<'m, M> {
     }
     /// How to take a step without `Model::next_state`: turns a copy of a state into the state after an action, and
     /// says whether that is possible; if not, the copy is thrown away. It must agree with `next_state`, and is faster if
-    /// states are large, because every state is then made in the place where it is kept.
+    /// states are large, because every state is then made where it waits to be looked up.
     pub fn in_place(self, step: fn(&M, &mut M::State, M::Action) -> bool) -> Self {
         Self { in_place: Some(step), ..self }
     }

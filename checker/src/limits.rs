@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Which limit ended a search before everything was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
-    /// The number of states, as given or as the engine can number them (about four billion).
+    /// The number of states, as given or as the engine can number them (about three billion).
     States,
     /// The memory that the engine may take.
     Memory,

@@ -289,7 +289,12 @@ impl<'c, M: Checkable> Crew<'c, M> {
         let mut result = lock(&part.result);
         shared.budget.release(result.bytes);
         result.bytes = 0;
-        shared.budget.reserve(bytes)?;
+        if let Err(limit) = shared.budget.reserve(bytes) {
+            // What is not counted is not kept either.
+            *successors = Successors::default();
+            *fresh = Vec::new();
+            return Err(limit);
+        }
         result.bytes = bytes;
         result.candidates = candidates;
         result.findings.clone_from(&expander.findings);

@@ -11,8 +11,8 @@ use std::panic::Location;
 /// A mechanism (or one part of it) as a state machine, at one size and in one variant.
 ///
 /// `step` is the whole truth about what can happen; `steps` only proposes. A proposal that `step` declines
-/// costs a little time; a possible step that is not proposed would be a silent loss, so a test walks every
-/// reachable state and compares the proposals with [`Machine::every_step`].
+/// costs a little time; a possible step that is not proposed would be a silent loss, so a test
+/// compares the proposals in a sample of the reachable states with [`Machine::every_step`].
 pub trait Machine: Clone + Debug + Send + Sync + Sized + 'static {
     /// What the kernel and the hardware keep: a small value that can be compared exactly.
     type State: Copy + Eq + Hash + Debug + Send + Sync + 'static;

@@ -35,6 +35,18 @@ fn with_any_number_of_threads() {
     reports.iter().for_each(|report| assert_eq!(report, &reports[0]));
 }
 
+/// Its widest level has 7,846 states: wide enough for several threads without being told to.
+#[test]
+fn with_levels_that_are_worth_several_threads() {
+    let model = TwoPhaseCommit { rms: 6 };
+    let without_times = |threads| {
+        let report = two_phase_commit(&model).threads(threads).run().unwrap();
+        ReportOf::<TwoPhaseCommit> { peak_bytes: 0, elapsed: Duration::ZERO, ..report }
+    };
+    let one = without_times(1);
+    [2, 3, 8].into_iter().for_each(|threads| assert_eq!(without_times(threads), one));
+}
+
 #[test]
 fn with_a_symmetry() {
     let model = TwoPhaseCommit { rms: 5 };

@@ -532,7 +532,7 @@ impl State {
 }
 
 impl State {
-    /// All that is kept, in few words, because comparing and hashing states is most of the time of a search. The fields
+    /// All that is kept, in few words, because every step leads to a comparison and a hash. The fields
     /// stand in their order in memory, so that a word is one load.
     #[inline]
     fn words(&self) -> [u64; 6] {
