@@ -115,8 +115,8 @@ impl<S, A> fmt::Debug for CheckError<S, A> {
 
 impl<S, A> std::error::Error for CheckError<S, A> {}
 
-/// What a panic said.
-pub(crate) fn message_of(payload: &(dyn Any + Send)) -> String {
+/// What a panic said, from what `catch_unwind` gives.
+pub fn message_of(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_string());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".to_string())
 }

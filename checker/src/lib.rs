@@ -32,7 +32,7 @@ mod space;
 
 pub use checker::{Checkable, Checker, ErrorOf, ReportOf};
 pub use cross_check::{CrossCheck, CrossCheckError, Difference, VerdictPair, cross_check};
-pub use error::{CheckError, Phase};
+pub use error::{CheckError, Phase, message_of};
 pub use limits::Limit;
 pub use report::{Outcome, Path, Progress, PropertyReport, Report};
 pub use shard::StateId;

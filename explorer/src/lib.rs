@@ -34,7 +34,7 @@ use axum::Router;
 
 pub use arithmetic::Arithmetic;
 pub use catalogue::{Catalogue, Mechanism, Pinned, PinnedProperty, Variant};
-pub use machine::{event, tables, walkable};
+pub use machine::{checker_of, event, tables, walkable};
 pub use searches::SearchLimits;
 pub use serve::ConnectionLimits;
 pub use walkable::{

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use checker::{Checker, Outcome};
+use checker::{Checker, Outcome, message_of};
 use models::machine::{
     Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, NO_DEADLOCK_SAYS, PropertyKind, Size,
     SizeError, Variant, invariant_of, keeps_invariant,
@@ -52,10 +52,7 @@ impl Place {
 
 /// Asks the model something; a panic becomes its message.
 fn catch<T>(question: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(question)).map_err(|payload| {
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_string());
-        text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".to_string())
-    })
+    catch_unwind(AssertUnwindSafe(question)).map_err(|payload| message_of(&*payload))
 }
 
 /// A run: the states with the steps between them.
@@ -283,6 +280,14 @@ struct Explored<M: Machine> {
     states: Vec<(Vec<usize>, M::State, usize)>,
     edges: Vec<(usize, usize, &'static str)>,
     ids: HashMap<M::State, usize>,
+}
+
+/// The exact engine, told all that a machine can tell it.
+pub fn checker_of<M: Machine>(model: &Checked<M>) -> Checker<'_, Checked<M>> {
+    Checker::new(model)
+        .final_states(|model, state| model.0.is_final(state))
+        .step_kinds(M::KINDS.len(), |model, step| model.0.kind(*step))
+        .in_place(|model, state, step| model.0.step_in_place(state, step))
 }
 
 /// A state as tables, one for each panel of its machine.
@@ -518,15 +523,12 @@ impl<M: Machine> Walkable for Bound<M> {
 
     fn search(&self, plan: &SearchPlan) -> Result<Found, String> {
         let model = Checked(self.machine.clone());
-        let checker = Checker::new(&model)
+        let checker = checker_of(&model)
             .threads(plan.threads)
             .max_memory(plan.memory)
             .timeout(plan.timeout)
             .stop_when(plan.stop.clone())
-            .progress(plan.progress.clone())
-            .final_states(|model, state| model.0.is_final(state))
-            .step_kinds(M::KINDS.len(), |model, step| model.0.kind(*step))
-            .in_place(|model, state, step| model.0.step_in_place(state, step));
+            .progress(plan.progress.clone());
         let report = checker.run().map_err(|error| {
             let step = error.path().and_then(|path| path.actions().last());
             let step = step

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use checker::{Checker, Outcome};
-use explorer::{event, tables};
+use explorer::{checker_of, event, tables};
 use models::machine::{
     Expect, INDUCTIVE_INVARIANT, INDUCTIVE_INVARIANT_SAYS, Machine, NO_DEADLOCK, NO_DEADLOCK_SAYS, Parameter,
     PropertyKind, Size, Variant, invariant_of,
@@ -187,14 +187,11 @@ impl<M: Machine> Bound<M> {
     }
 
     fn checker<'m>(&self, model: &'m Checked<M>, plan: &Plan) -> Checker<'m, Checked<M>> {
-        let mut checker = Checker::new(model)
+        let mut checker = checker_of(model)
             .threads(plan.threads)
             .max_memory(plan.memory)
             .stop_when(Arc::clone(&plan.stop))
-            .progress(Arc::clone(&plan.progress))
-            .final_states(|model, state| model.0.is_final(state))
-            .step_kinds(M::KINDS.len(), |model, step| model.0.kind(*step))
-            .in_place(|model, state, step| model.0.step_in_place(state, step));
+            .progress(Arc::clone(&plan.progress));
         if let Some(timeout) = plan.timeout {
             checker = checker.timeout(timeout);
         }

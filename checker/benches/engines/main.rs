@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use checker::{Checkable, Checker};
 use criterion::{Criterion, SamplingMode, Throughput};
+use models::machine::Machine as _;
 use stateright::{Checker as _, Model};
 
 use models_here::Subject;
@@ -156,30 +157,32 @@ fn run_here(subject: Subject, engine: Engine) -> Run {
     let (states, transitions, seconds) = match subject {
         Subject::TwoPhaseCommit7 => match engine {
             Engine::ExactWithEverything(threads) => exact(models_here::checker_of_two_phase_commit(threads)),
-            Engine::Exact(threads) => {
-                exact(models_here::two_phase_commit_in_place(&models_here::two_phase_commit(), threads))
-            }
-            _ => search(models_here::two_phase_commit(), engine),
+            _ => search(models_here::two_phase_commit(), engine, |claims, state, step| {
+                claims.model.step_in_place(state, step)
+            }),
         },
         Subject::IoBitmap => match engine {
             Engine::ExactWithEverything(threads) => exact(models_here::checker_of_io_bitmap(threads)),
-            Engine::Exact(threads) => exact(models_here::io_bitmap_in_place(&models_here::io_bitmap(), threads)),
-            _ => search(models_here::io_bitmap(), engine),
+            _ => search(models_here::io_bitmap(), engine, |claims, state, step| {
+                claims.model.0.step_in_place(state, step)
+            }),
         },
     };
     Run { states, transitions, seconds, peak_bytes: memory("VmHWM:").saturating_sub(before) }
 }
 
-fn search<M>(model: M, engine: Engine) -> (u64, u64, f64)
+/// Searches a model; the exact engine takes steps in place, as `kverdict check` does.
+fn search<M>(model: M, engine: Engine, in_place: fn(&M, &mut M::State, M::Action) -> bool) -> (u64, u64, f64)
 where
     M: Checkable + Send + 'static,
     M::State: 'static,
     M::Action: Clone + PartialEq,
 {
     match engine {
+        Engine::Exact(threads) => exact(Checker::new(&model).threads(threads).in_place(in_place)),
         Engine::StaterightBfs(threads) => stateright(|| model.checker().threads(threads).spawn_bfs().join()),
         Engine::StaterightDfs(threads) => stateright(|| model.checker().threads(threads).spawn_dfs().join()),
-        Engine::Exact(_) | Engine::ExactWithEverything(_) | Engine::Spin => unreachable!("run elsewhere"),
+        Engine::ExactWithEverything(_) | Engine::Spin => unreachable!("run elsewhere"),
     }
 }
 

@@ -57,7 +57,7 @@ impl Subject {
 
 /// A model with fewer properties.
 pub(crate) struct Claims<M: Model> {
-    model: M,
+    pub(crate) model: M,
     properties: fn() -> Vec<Property<Claims<M>>>,
 }
 
@@ -116,10 +116,7 @@ const SIZE_OF_THE_TWIN: &str = "cpus=2,tasks=2,ports=2,objects=2,calls=3,workers
 pub(crate) fn checker_of_two_phase_commit(threads: usize) -> Checker<'static, TwoPhaseCommit> {
     let model = &TwoPhaseCommit { rms: 7 };
     let checker = Checker::new(model).threads(threads).final_states(|_, state| state.tm != Tm::Waiting);
-    checker.step_kinds(Step::KINDS, |_, step| step.kind()).in_place(|_, state, step| {
-        state.take(step);
-        true
-    })
+    checker.step_kinds(Step::KINDS, |_, step| step.kind()).in_place(TwoPhaseCommit::step_in_place)
 }
 
 /// Everything that `kverdict check` asks.
@@ -129,23 +126,4 @@ pub(crate) fn checker_of_io_bitmap(threads: usize) -> Checker<'static, Checked<I
     checker
         .step_kinds(IoBitmap::KINDS.len(), |model, step| model.0.kind(*step))
         .in_place(|model, state, step| model.0.step_in_place(state, step))
-}
-
-/// How the engine searches: with steps in place, as `kverdict check` does.
-pub(crate) fn two_phase_commit_in_place(
-    model: &Claims<TwoPhaseCommit>,
-    threads: usize,
-) -> Checker<'_, Claims<TwoPhaseCommit>> {
-    Checker::new(model).threads(threads).in_place(|_, state, step| {
-        state.take(step);
-        true
-    })
-}
-
-/// The same.
-pub(crate) fn io_bitmap_in_place(
-    model: &Claims<Checked<IoBitmap>>,
-    threads: usize,
-) -> Checker<'_, Claims<Checked<IoBitmap>>> {
-    Checker::new(model).threads(threads).in_place(|claims, state, step| claims.model.0.step_in_place(state, step))
 }

@@ -57,13 +57,9 @@ fn with_a_symmetry() {
 #[test]
 fn with_steps_in_place() {
     let model = TwoPhaseCommit { rms: 5 };
-    let in_place = |_: &TwoPhaseCommit, state: &mut State, step: Step| {
-        state.take(step);
-        true
-    };
     for checker in [two_phase_commit(&model), two_phase_commit(&model).symmetry(TwoPhaseCommit::sorted)] {
         let mut reports = all_ways(&checker);
-        reports.extend(all_ways(&checker.in_place(in_place)));
+        reports.extend(all_ways(&checker.in_place(TwoPhaseCommit::step_in_place)));
         reports.iter().for_each(|report| assert_eq!(report, &reports[0]));
     }
 }

@@ -162,6 +162,12 @@ impl State {
 }
 
 impl TwoPhaseCommit {
+    /// The same step as that of the model, on the state itself.
+    pub fn step_in_place(&self, state: &mut State, step: Step) -> bool {
+        state.take(step);
+        true
+    }
+
     fn all(&self, state: &State, what: Rm) -> bool {
         state.rms[..usize::from(self.rms)].iter().all(|rm| *rm == what)
     }
