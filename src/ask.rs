@@ -4,11 +4,10 @@
 //! of one search wait for each other. Only when fewer questions are left than there are threads does a search get more
 //! than one. What is answered does not depend on it.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use reports::results::VariantRecord;
@@ -44,15 +43,13 @@ pub fn ask_all(
     let line = ProgressLine::new(questions.len(), plans.iter().map(|plan| Arc::clone(&plan.progress)).collect());
     // Those that want to be alone come first: so the others never wait for them.
     let (alone, together) = (0..questions.len()).partition(|number| questions[*number].wants_to_be_alone());
-    let threads = Threads { free: Mutex::new((plan.threads.max(1), workers)) };
-    let end = AtomicBool::new(false);
+    let alone = Queue { questions, turns: Turns::new(alone, plan.threads, 1), end: AtomicBool::new(false) };
     let (sender, answers) = mpsc::channel();
     let handed_out = thread::scope(|scope| {
-        let (threads, end, line, plans) = (&threads, &end, &line, &plans);
+        let (line, plans) = (&line, &plans);
         scope.spawn(move || {
-            let first = Queue { questions, order: alone, next: AtomicUsize::new(0), threads, end };
-            first.work((0, &plans[0]), line, &sender);
-            let rest = Arc::new(Queue { order: together, next: AtomicUsize::new(0), ..first });
+            alone.work((0, &plans[0]), line, &sender);
+            let rest = Arc::new(Queue { turns: Turns::new(together, plan.threads, workers), ..alone });
             for worker in plans.iter().enumerate() {
                 let (sender, rest) = (sender.clone(), Arc::clone(&rest));
                 scope.spawn(move || rest.work(worker, line, &sender));
@@ -97,61 +94,80 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// The threads that no question has, and the workers that ask none.
-struct Threads {
-    free: Mutex<(usize, usize)>,
+/// Who asks what next, and with how many threads.
+struct Turns {
+    /// The numbers of the questions that are to be asked.
+    order: Vec<usize>,
+    state: Mutex<TurnState>,
 }
 
-impl Threads {
-    /// Takes a fair share of the free threads for one of so many questions that are left.
-    fn take(&self, left: usize) -> usize {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let (threads, workers) = *free;
-        let share = (threads / workers.min(left).max(1)).max(1);
-        *free = (threads - share, workers - 1);
-        share
+/// While a question is left that a worker could ask, there is a thread for it: `threads >= min(workers, left)`. Going to
+/// the next question and taking threads for it are therefore one step. Were they two, the last question could take what
+/// is meant for the last but one.
+struct TurnState {
+    /// The position of the next question in the order.
+    next: usize,
+    /// Threads that no question has.
+    threads: usize,
+    /// Workers that ask no question.
+    workers: usize,
+}
+
+impl Turns {
+    /// There are at least as many threads as workers.
+    fn new(order: Vec<usize>, threads: usize, workers: usize) -> Turns {
+        Turns { order, state: Mutex::new(TurnState { next: 0, threads: threads.max(workers), workers }) }
+    }
+
+    /// The number of the next question, and a fair share of the free threads for it.
+    fn take(&self) -> Option<(usize, usize)> {
+        let mut state = self.state();
+        let &number = self.order.get(state.next)?;
+        let share = state.threads / state.workers.min(self.order.len() - state.next);
+        state.next += 1;
+        state.threads -= share;
+        state.workers -= 1;
+        Some((number, share))
     }
 
     fn give_back(&self, share: usize) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        *free = (free.0 + share, free.1 + 1);
+        let mut state = self.state();
+        state.threads += share;
+        state.workers += 1;
+    }
+
+    fn state(&self) -> MutexGuard<'_, TurnState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 struct Queue<'a> {
     questions: &'a [Box<dyn Question>],
-    /// The numbers of those that are to be asked.
-    order: Vec<usize>,
-    next: AtomicUsize,
-    threads: &'a Threads,
+    turns: Turns,
     /// An engine broke down.
-    end: &'a AtomicBool,
+    end: AtomicBool,
 }
 
 impl Queue<'_> {
     /// Asks until nothing is left.
     fn work(&self, (worker, plan): (usize, &Plan), line: &ProgressLine, answers: &mpsc::Sender<(usize, Answer)>) {
-        loop {
-            let position = self.next.fetch_add(1, Relaxed);
-            let Some(&number) = self.order.get(position) else { break };
+        while let Some((number, threads)) = self.turns.take() {
             let answer = if plan.stop.load(Relaxed) || self.end.load(Relaxed) {
                 Answer::NotAsked
             } else {
                 line.begin(worker, self.questions[number].as_ref());
-                self.ask(number, plan, self.order.len() - position)
+                self.ask(number, &Plan { threads, ..plan.clone() })
             };
+            self.turns.give_back(threads);
             // Nobody listens any more only if handing out failed, and then nothing is lost.
             let _ = answers.send((number, answer));
         }
         line.idle(worker);
     }
 
-    fn ask(&self, number: usize, plan: &Plan, left: usize) -> Answer {
-        let threads = self.threads.take(left);
-        let plan = Plan { threads, ..plan.clone() };
-        let answer = catch_unwind(AssertUnwindSafe(|| self.questions[number].ask(&plan)));
-        self.threads.give_back(threads);
-        match answer.unwrap_or_else(|payload| Err(format!("it panicked: {}", in_words(&*payload)))) {
+    fn ask(&self, number: usize, plan: &Plan) -> Answer {
+        let answer = catch_unwind(AssertUnwindSafe(|| self.questions[number].ask(plan)));
+        match answer.unwrap_or_else(|payload| Err(format!("it panicked: {}", checker::message_of(&*payload)))) {
             Ok(record) => Answer::Record(Box::new(record)),
             Err(why) => {
                 self.end.store(true, Relaxed);
@@ -161,15 +177,14 @@ impl Queue<'_> {
     }
 }
 
-fn in_words(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("without words")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
     use reports::results::Extent;
 
     use super::*;
@@ -182,7 +197,14 @@ mod tests {
         of: u64,
         alone: bool,
         under_way: Arc<AtomicUsize>,
-        breaks_down: bool,
+        /// Its engine breaks down, in this way.
+        broken: Option<Broken>,
+    }
+
+    #[derive(Clone, Copy)]
+    enum Broken {
+        Says,
+        Panics,
     }
 
     impl Question for Numbered {
@@ -198,26 +220,27 @@ mod tests {
         fn wants_to_be_alone(&self) -> bool {
             self.alone
         }
-        fn ask(&self, plan: &Plan) -> Result<VariantRecord, String> {
+        fn ask(&self, _: &Plan) -> Result<VariantRecord, String> {
+            if let Some(Broken::Panics) = self.broken {
+                std::panic::resume_unwind(Box::new("the trap"));
+            }
             let others = self.under_way.fetch_add(1, Relaxed);
             thread::sleep(Duration::from_millis(self.of - self.number));
             let more = self.under_way.fetch_sub(1, Relaxed) - 1;
-            if self.breaks_down || self.alone && others + more > 0 {
+            if self.broken.is_some() || self.alone && others + more > 0 {
                 return Err(format!("{} is broken, beside {others} and {more}", self.number));
             }
             let mut record = blank_record(self, Extent::AllStates);
             record.what = self.number.to_string();
-            record.size = plan.threads.to_string();
             Ok(record)
         }
     }
 
-    fn questions(of: u64, alone: fn(u64) -> bool, broken: Option<u64>) -> Vec<Box<dyn Question>> {
+    fn questions(of: u64, alone: fn(u64) -> bool, broken: Option<(u64, Broken)>) -> Vec<Box<dyn Question>> {
         let under_way = Arc::new(AtomicUsize::new(0));
         let one = |number| {
-            let breaks_down = broken == Some(number);
-            let question =
-                Numbered { number, of, alone: alone(number), under_way: Arc::clone(&under_way), breaks_down };
+            let broken = broken.filter(|(broken, _)| *broken == number).map(|(_, how)| how);
+            let question = Numbered { number, of, alone: alone(number), under_way: Arc::clone(&under_way), broken };
             Box::new(question) as Box<dyn Question>
         };
         (0..of).map(one).collect()
@@ -253,23 +276,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_engine_that_broke_down() {
-        struct Panics;
-        impl Question for Panics {
-            fn mechanism(&self) -> &str {
-                "numbers"
-            }
-            fn variant(&self) -> &str {
-                "none"
-            }
-            fn engine(&self) -> Engine {
-                Engine::Exact
-            }
-            fn ask(&self, _: &Plan) -> Result<VariantRecord, String> {
-                std::panic::resume_unwind(Box::new("the trap"))
-            }
-        }
-        let mut questions = questions(3, |_| false, None);
-        questions.insert(1, Box::new(Panics));
+        let questions = questions(4, |_| false, Some((1, Broken::Panics)));
         let mut why = None;
         let asked = ask_all(&questions, &with_threads(1), |number, answer, _| {
             if let Answer::BrokeDown(reason) = answer {
@@ -282,22 +289,49 @@ mod tests {
     }
 
     #[test]
-    fn no_more_threads_are_used_than_there_are() {
-        let threads = Threads { free: Mutex::new((5, 3)) };
-        let shares = [threads.take(9), threads.take(8), threads.take(7)];
-        assert_eq!(shares, [1, 2, 2]);
-        threads.give_back(2);
-        assert_eq!(threads.take(6), 2);
-        threads.give_back(1);
-        threads.give_back(2);
-        // The last question, while two threads are in use.
-        assert_eq!(threads.take(1), 3);
+    fn the_threads_of_the_last_questions_are_shared_out() {
+        let turns = Turns::new((10..17).collect(), 5, 3);
+        assert_eq!([turns.take(), turns.take(), turns.take()], [Some((10, 1)), Some((11, 2)), Some((12, 2))]);
+        turns.give_back(2);
+        assert_eq!(turns.take(), Some((13, 2)));
+        turns.give_back(1);
+        assert_eq!(turns.take(), Some((14, 1)));
+        turns.give_back(2);
+        turns.give_back(2);
+        // Two questions are left, and one thread is in use.
+        assert_eq!([turns.take(), turns.take(), turns.take()], [Some((15, 2)), Some((16, 2)), None]);
+    }
+
+    proptest! {
+        /// Workers go on in any order; each question gets a thread, and no more are used than there are.
+        #[test]
+        fn no_question_is_without_a_thread(
+            questions in 0..12_usize, threads in 1..9_usize, workers in 1..9_usize, order in vec(any::<Index>(), 40),
+        ) {
+            let workers = workers.min(threads);
+            let turns = Turns::new((0..questions).collect(), threads, workers);
+            let (mut asked, mut under_way) = (0, Vec::new());
+            for index in order {
+                let choice = index.index(workers);
+                if choice < under_way.len() {
+                    turns.give_back(under_way.swap_remove(choice));
+                } else if let Some((number, share)) = turns.take() {
+                    prop_assert_eq!(number, asked);
+                    prop_assert!(share >= 1);
+                    asked += 1;
+                    under_way.push(share);
+                    prop_assert!(under_way.iter().sum::<usize>() <= threads);
+                    // The last question takes all that is left.
+                    prop_assert!(asked < questions || under_way.iter().sum::<usize>() == threads);
+                }
+            }
+        }
     }
 
     #[test]
     fn nothing_is_asked_after_an_engine_broke_down() {
         let mut asked = Vec::new();
-        let _ = ask_all(&questions(30, |_| false, Some(5)), &with_threads(2), |_, answer, _| {
+        let _ = ask_all(&questions(30, |_| false, Some((5, Broken::Says))), &with_threads(2), |_, answer, _| {
             asked.push(match answer {
                 Answer::Record(_) => 'r',
                 Answer::BrokeDown(_) => 'b',
