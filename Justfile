@@ -46,7 +46,7 @@ report *ARGS:
 
 # states per second and memory per state, beside Stateright and SPIN (minutes)
 bench *ARGS:
-    cargo bench --package kverdict-checker {{ARGS}}
+    cargo bench --package kverdict-benches {{ARGS}}
 
 # everything that must hold before a merge
 ci:

@@ -1,8 +1,8 @@
 //! Distinct states per second and memory per state: the exact engine, Stateright and SPIN on the same models.
 //!
 //! ```text
-//! cargo bench -p kverdict-checker                        measures; some minutes
-//! KVERDICT_WRITE=1 cargo bench -p kverdict-checker       and writes the table in docs/performance.md
+//! cargo bench -p kverdict-benches                        measures; some minutes
+//! KVERDICT_WRITE=1 cargo bench -p kverdict-benches       and writes the table in docs/performance.md
 //! ```
 //!
 //! Each search runs in a process of its own (this program again, or SPIN's `pan`), so that the peak memory is

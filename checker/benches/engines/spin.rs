@@ -24,7 +24,7 @@ pub(crate) fn commands() -> String {
 
 /// Compiles the twin of a model, in a directory of its own.
 pub(crate) fn build(subject: Subject) -> Result<Spin, String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/promela").join(subject.name());
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("promela").join(subject.name());
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(subject.name());
     std::fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
     let source = source.with_extension("pml");

@@ -45,7 +45,7 @@ pub(crate) fn publish(rows: &[Row]) {
     machine(&mut text).expect("a string takes everything");
     println!("{text}");
     if std::env::var_os("KVERDICT_WRITE").is_some() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/performance.md");
         let document = std::fs::read_to_string(&path).expect("docs/performance.md");
         let (head, rest) = document.split_once(BEGIN).expect("the first mark");
         let (_, tail) = rest.split_once(END).expect("the second mark");

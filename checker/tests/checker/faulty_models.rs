@@ -1,11 +1,13 @@
 //! A model that panics, changes its mind, or has a symmetry that is none, gives an error that says where.
 
 use crate::examples::increment::{Increment, State as IncrementState, Thread};
-use crate::examples::two_phase_commit::{Rm, Step, TwoPhaseCommit};
+use crate::examples::numbers::Numbers;
+use crate::examples::restated::Restated;
+use crate::examples::two_phase_commit::{Rm, State, Step, TwoPhaseCommit};
 use checker::{CheckError, Checker, ErrorOf, Phase};
 use stateright::{Model, Property};
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 
 /// A binary tree of numbers that panics in `phase`, at the number 1000.
 struct Trap {
@@ -155,26 +157,13 @@ fn a_symmetry_that_confuses_states_is_reported() {
 
 #[test]
 fn a_symmetry_that_a_property_can_see_is_reported() {
-    /// One RM is special to this property, and the symmetry moves it.
-    struct Named(TwoPhaseCommit);
-    impl Model for Named {
-        type State = <TwoPhaseCommit as Model>::State;
-        type Action = Step;
-        fn init_states(&self) -> Vec<Self::State> {
-            self.0.init_states()
-        }
-        fn actions(&self, state: &Self::State, actions: &mut Vec<Step>) {
-            self.0.actions(state, actions);
-        }
-        fn next_state(&self, state: &Self::State, step: Step) -> Option<Self::State> {
-            self.0.next_state(state, step)
-        }
-        fn properties(&self) -> Vec<Property<Self>> {
-            vec![Property::<Self>::always("the-last-one-works", |_, state| state.rms[2] == Rm::Working)]
-        }
-    }
-    let model = Named(TwoPhaseCommit { rms: 3 });
-    let error = Checker::new(&model).symmetry(|model, state| model.0.sorted(state)).run().unwrap_err();
+    // One RM is special to this property, and the symmetry moves it.
+    let model = Restated {
+        model: TwoPhaseCommit { rms: 3 },
+        property: || Property::always("the-last-one-works", |_, state: &State| state.rms[2] == Rm::Working),
+        within_boundary: |_| true,
+    };
+    let error = Checker::new(&model).symmetry(|model, state| model.model.sorted(state)).run().unwrap_err();
     assert!(matches!(error, CheckError::NotASymmetry { .. }), "{error}");
 }
 
@@ -201,25 +190,7 @@ fn plain_and_symmetric_verdicts_agree() {
 
 #[test]
 fn a_model_that_changes_its_mind_is_reported() {
-    /// Each call leads somewhere else.
-    struct Fickle(AtomicUsize);
-    impl Model for Fickle {
-        type State = usize;
-        type Action = ();
-        fn init_states(&self) -> Vec<usize> {
-            vec![0]
-        }
-        fn actions(&self, _: &usize, actions: &mut Vec<()>) {
-            actions.push(());
-        }
-        fn next_state(&self, _: &usize, (): ()) -> Option<usize> {
-            Some(self.0.fetch_add(1, Relaxed))
-        }
-        fn properties(&self) -> Vec<Property<Self>> {
-            vec![Property::<Self>::always("below-ten", |_, number| *number < 10)]
-        }
-    }
-    let model = Fickle(AtomicUsize::new(1));
+    let model = Numbers { fickle: Some(AtomicU64::new(2)), ..Numbers::default() };
     let error = Checker::new(&model).max_states(100).run().unwrap_err();
     assert!(matches!(error, CheckError::NotDeterministic { .. }), "{error}");
 }

@@ -1,51 +1,15 @@
 //! A limit ends the search in time, and what it left open is undecided.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::examples::numbers::Numbers;
+use crate::examples::restated::Restated;
 use crate::examples::two_phase_commit::{State, Tm, TwoPhaseCommit};
 use checker::{Checker, Limit, Outcome, Progress};
 use stateright::{Model, Property};
 
-/// Counts for ever, and raises `stop` on the way.
-struct Endless {
-    stop: Arc<AtomicBool>,
-    stop_at: u64,
-}
-
-impl Endless {
-    fn new(stop_at: u64) -> Self {
-        Self { stop: Arc::default(), stop_at }
-    }
-}
-
-impl Model for Endless {
-    type State = u64;
-    type Action = u64;
-    fn init_states(&self) -> Vec<u64> {
-        vec![1]
-    }
-    fn actions(&self, _: &u64, actions: &mut Vec<u64>) {
-        actions.extend([0, 1]);
-    }
-    fn next_state(&self, state: &u64, digit: u64) -> Option<u64> {
-        if *state == self.stop_at {
-            self.stop.store(true, Relaxed);
-        }
-        Some(state.wrapping_mul(2) + digit)
-    }
-    fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::<Self>::always("not-zero", |_, state| *state != 0),
-            Property::<Self>::always("not-thirteen", |_, state| *state != 13),
-            Property::<Self>::sometimes("zero", |_, state| *state == 0),
-            Property::<Self>::sometimes("seven", |_, state| *state == 7),
-        ]
-    }
-}
-
-fn assert_open(checker: Checker<'_, Endless>, limit: Limit) {
+fn assert_open(checker: Checker<'_, Numbers>, limit: Limit) {
     let report = checker.final_states(|_, _| false).run().unwrap();
     assert_eq!(report.limit, Some(limit));
     assert!(!report.saw_everything());
@@ -56,7 +20,7 @@ fn assert_open(checker: Checker<'_, Endless>, limit: Limit) {
 
 #[test]
 fn the_limit_of_states_is_exact_and_what_was_seen_counts() {
-    let model = Endless::new(0);
+    let model = Numbers::stopping_at(0);
     for threads in [1, 2] {
         let report = Checker::new(&model).threads(threads).max_states(10_000).run().unwrap();
         assert_eq!((report.states, report.limit), (10_000, Some(Limit::States)));
@@ -78,7 +42,7 @@ fn a_limit_that_is_not_reached_is_none() {
 
 #[test]
 fn the_limit_of_memory_is_kept() {
-    let model = Endless::new(0);
+    let model = Numbers::stopping_at(0);
     for (threads, megabytes) in [(1, 1), (1, 8), (2, 8), (3, 8)] {
         let limit = megabytes << 20;
         let report = Checker::new(&model).threads(threads).max_memory(limit).run().unwrap();
@@ -120,7 +84,7 @@ fn memory_behind_pointers_counts() {
 
 #[test]
 fn no_time_is_up_at_once() {
-    let model = Endless::new(0);
+    let model = Numbers::stopping_at(0);
     for threads in [1, 2] {
         assert_open(Checker::new(&model).threads(threads).timeout(Duration::ZERO), Limit::Time);
     }
@@ -128,7 +92,7 @@ fn no_time_is_up_at_once() {
 
 #[test]
 fn the_time_is_kept_in_the_middle_of_a_level() {
-    let model = Endless::new(0);
+    let model = Numbers::stopping_at(0);
     for threads in [1, 2] {
         // Ends at all only because the clock is looked at.
         assert_open(Checker::new(&model).threads(threads).timeout(Duration::from_millis(30)), Limit::Time);
@@ -137,22 +101,8 @@ fn the_time_is_kept_in_the_middle_of_a_level() {
 
 #[test]
 fn a_slow_model_is_stopped_as_well() {
-    struct Slow;
-    impl Model for Slow {
-        type State = u64;
-        type Action = ();
-        fn init_states(&self) -> Vec<u64> {
-            vec![0]
-        }
-        fn actions(&self, _: &u64, actions: &mut Vec<()>) {
-            actions.push(());
-        }
-        fn next_state(&self, state: &u64, (): ()) -> Option<u64> {
-            std::thread::sleep(Duration::from_millis(5));
-            Some(state + 1)
-        }
-    }
-    let report = Checker::new(&Slow).timeout(Duration::from_millis(50)).run().unwrap();
+    let model = Numbers { pause: Duration::from_millis(5), ..Numbers::default() };
+    let report = Checker::new(&model).timeout(Duration::from_millis(50)).run().unwrap();
     assert_eq!(report.limit, Some(Limit::Time));
     // One step takes at least 5 ms, so at most this many fit, and the engine may be a little late.
     assert!(report.states <= 50, "{} states", report.states);
@@ -161,7 +111,7 @@ fn a_slow_model_is_stopped_as_well() {
 #[test]
 fn the_stop_flag_is_seen() {
     for threads in [1, 2, 3] {
-        let model = Endless::new(100_000);
+        let model = Numbers::stopping_at(100_000);
         assert_open(Checker::new(&model).threads(threads).stop_when(model.stop.clone()), Limit::Stopped);
         // It is still up: a new search does not even begin.
         let report = Checker::new(&model).stop_when(model.stop.clone()).run().unwrap();
@@ -183,27 +133,11 @@ fn progress_is_shown() {
 
 #[test]
 fn what_lies_beyond_the_boundary_is_counted() {
-    struct Bounded(TwoPhaseCommit);
-    impl Model for Bounded {
-        type State = State;
-        type Action = <TwoPhaseCommit as Model>::Action;
-        fn init_states(&self) -> Vec<State> {
-            self.0.init_states()
-        }
-        fn actions(&self, state: &State, actions: &mut Vec<Self::Action>) {
-            self.0.actions(state, actions);
-        }
-        fn next_state(&self, state: &State, action: Self::Action) -> Option<State> {
-            self.0.next_state(state, action)
-        }
-        fn within_boundary(&self, state: &State) -> bool {
-            state.tm != Tm::Committed
-        }
-        fn properties(&self) -> Vec<Property<Self>> {
-            vec![Property::<Self>::sometimes("commits", |_, state| state.tm == Tm::Committed)]
-        }
-    }
-    let model = Bounded(TwoPhaseCommit { rms: 3 });
+    let model = Restated {
+        model: TwoPhaseCommit { rms: 3 },
+        property: || Property::sometimes("commits", |_, state: &State| state.tm == Tm::Committed),
+        within_boundary: |state| state.tm != Tm::Committed,
+    };
     let report = Checker::new(&model).run().unwrap();
     assert_eq!(report.outcome("commits"), Some(&Outcome::Unseen));
     assert!(report.cut_by_boundary > 0);
