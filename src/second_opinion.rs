@@ -21,7 +21,7 @@ pub fn record(
         headline: expect.broken.first().map(|name| (*name).to_string()),
         ..blank_record(question, Extent::AllStates)
     };
-    debug_assert_eq!(question.engine(), Engine::Stateright);
+    assert_eq!(question.engine(), Engine::Stateright);
     record.reproduce = format!("{} --size {size}", record.reproduce);
     record.size = size;
     let opinion = match opinion {

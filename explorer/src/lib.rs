@@ -18,6 +18,7 @@ mod guard;
 mod known;
 mod links;
 mod machine;
+mod original;
 mod pages;
 mod problem;
 mod searches;
@@ -35,6 +36,7 @@ use axum::Router;
 pub use arithmetic::Arithmetic;
 pub use catalogue::{Catalogue, Mechanism, Pinned, PinnedProperty, Variant};
 pub use machine::{checker_of, event, tables, walkable};
+pub use original::serve_stateright;
 pub use searches::SearchLimits;
 pub use serve::ConnectionLimits;
 pub use walkable::{

@@ -78,7 +78,7 @@ pub struct Change {
 pub fn changes(before: &[Table], after: &[Table]) -> Vec<Change> {
     let mut found = Vec::new();
     for (old, new) in before.iter().zip(after) {
-        debug_assert_eq!(old.title, new.title, "views of one machine have the same tables");
+        assert_eq!(old.title, new.title, "views of one machine have the same tables");
         for ((row, was), (_, is)) in old.rows.iter().zip(&new.rows) {
             if was != is {
                 let (before, after) = (was.clone(), is.clone());

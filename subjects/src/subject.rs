@@ -339,8 +339,7 @@ impl<M: Machine> Subject for Bound<M> {
     }
 
     fn serve_stock_explorer(&self, size: Size, address: std::net::SocketAddr) {
-        use stateright::Model;
-        Checked(self.machine(size)).checker().serve(address);
+        explorer::serve_stateright(self.machine(size), address);
     }
 
     fn audit(&self, size: Size, every: usize) -> Vec<String> {
