@@ -125,6 +125,8 @@ pub(crate) struct Worker<'c, M: Checkable> {
     pub(crate) blocks: Pipeline<M::State>,
     pub(crate) expander: Expander<'c, M>,
     pub(crate) pacer: Pacer,
+    /// The new states of a part.
+    new: Vec<u32>,
 }
 
 impl<'c, M: Checkable> Worker<'c, M> {
@@ -134,6 +136,7 @@ impl<'c, M: Checkable> Worker<'c, M> {
             expander: Expander::new(shared.checker, shared.properties),
             pacer: Pacer::new(),
             blocks: Pipeline::new(),
+            new: Vec::new(),
         }
     }
 }
@@ -203,7 +206,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
         if let Some(stop) = lock(&self.stop).take() {
             return Err(stop);
         }
-        self.list_new_states(next).map_err(Stop::Limit)?;
+        self.list_new_states(&mut worker.new, next).map_err(Stop::Limit)?;
         Ok(true)
     }
 
@@ -355,14 +358,19 @@ impl<'c, M: Checkable> Crew<'c, M> {
         Ok(())
     }
 
-    fn list_new_states(&self, next: &mut Pieces<u32>) -> Result<(), Limit> {
+    fn list_new_states(&self, new: &mut Vec<u32>, next: &mut Pieces<u32>) -> Result<(), Limit> {
         for part in &self.parts {
             let candidates = lock(&part.result).candidates;
+            new.resize(new.len().max(candidates), 0);
+            // Without branches, because nobody can foresee how they go.
+            let mut count = 0;
             for id in &read(&part.fresh)[..candidates] {
                 let id = id.load(Relaxed);
-                if id != StateId::NONE.to_bits() {
-                    next.push(id, &self.shared.budget)?;
-                }
+                new[count] = id;
+                count += usize::from(id != StateId::NONE.to_bits());
+            }
+            for id in &new[..count] {
+                next.push(*id, &self.shared.budget)?;
             }
         }
         Ok(())
