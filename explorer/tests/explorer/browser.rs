@@ -22,7 +22,7 @@ struct Stage {
     /// How many requests the browser has sent.
     requests: AtomicUsize,
     _driver: Driver,
-    _profile: tempfile::TempDir,
+    _profile: Profile,
 }
 
 /// The driver's process.
@@ -32,6 +32,17 @@ impl Drop for Driver {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
+    }
+}
+
+/// Where the browser keeps its files, in a folder of its own.
+struct Profile(tempfile::TempDir);
+
+impl Drop for Profile {
+    /// Chromium outlives its driver when a test fails.
+    fn drop(&mut self) {
+        let mut left = Command::new("pkill");
+        drop(left.arg("-f").arg(self.0.path()).status());
     }
 }
 
@@ -82,13 +93,13 @@ impl Stage {
         let base = format!("http://{}", listener.local_addr().expect("it has one"));
         std::thread::spawn(|| explorer::serve(crate::running::catalogue(), explorer::Limits::default(), listener));
         let (driver, port) = start_driver().expect("chromedriver starts");
-        let profile = tempfile::tempdir().expect("a folder for the profile");
+        let profile = Profile(tempfile::tempdir().expect("a folder for the profile"));
         let capabilities = json!({
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             "goog:chromeOptions": { "args": [
                 "--headless", "--no-sandbox", "--disable-gpu", "--in-process-gpu", "--disable-quic", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                "--window-size=1280,1000", format!("--user-data-dir={}", profile.path().display()),
+                "--window-size=1280,1000", format!("--user-data-dir={}", profile.0.path().display()),
             ] },
         });
         let capabilities = capabilities.as_object().expect("an object").clone();
