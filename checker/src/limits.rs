@@ -28,7 +28,8 @@ impl std::fmt::Display for Limit {
     }
 }
 
-/// The memory that the engine has taken and may take. Every buffer that grows with the search asks first.
+/// The memory that the engine has taken and may take. Every buffer that grows with the search asks first, but
+/// for those of a few kilobytes.
 #[derive(Debug)]
 pub(crate) struct Budget {
     used: AtomicU64,

@@ -358,6 +358,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
         Ok(())
     }
 
+    /// `new` is a buffer for the ids of one part.
     fn list_new_states(&self, new: &mut Vec<u32>, next: &mut Pieces<u32>) -> Result<(), Limit> {
         for part in &self.parts {
             let candidates = lock(&part.result).candidates;

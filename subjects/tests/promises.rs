@@ -61,7 +61,7 @@ fn the_number_of_threads_changes_no_search() {
     }
 }
 
-/// A machine is built at its smallest and its largest size, and takes some steps there.
+/// A machine is built at its smallest and its largest size, and takes what steps it can in a moment.
 #[test]
 fn the_smallest_and_the_largest_sizes_work() {
     for subject in subjects() {

@@ -42,7 +42,8 @@ impl Drop for Profile {
     /// Chromium outlives its driver when a test fails.
     fn drop(&mut self) {
         let mut left = Command::new("pkill");
-        drop(left.arg("-f").arg(self.0.path()).status());
+        let with_this_folder = format!("--user-data-dir={}", self.0.path().display());
+        drop(left.args(["-KILL", "-f", "--", &with_this_folder]).status());
     }
 }
 
