@@ -9,6 +9,7 @@ use models::ldt::Ldt;
 use models::machine::{INDUCTIVE_INVARIANT, Machine, Parameter, Size};
 use models::pkeys::Pkeys;
 use models::words;
+use reports::baseline::Baseline;
 use subjects::{Plan, Subject};
 
 fn subjects() -> impl Iterator<Item = Box<dyn Subject>> {
@@ -25,21 +26,24 @@ fn every_machine_keeps_its_promises_to_engines_and_renderings() {
     }
 }
 
-/// The longest test, and by its name the first to be run.
+/// The searches without symmetry are those of the main job, which `reports/baseline.json` pins; another test compares the
+/// two, so they are not made again here.
 #[test]
 fn a_symmetry_changes_no_verdict() {
+    let pinned = Baseline::from_json(include_str!("../../reports/baseline.json")).expect("it can be read").verdicts;
     let mut merged = 0;
     for subject in subjects().filter(|subject| subject.has_symmetry()) {
-        let ask = |symmetry| {
-            let plan = Plan { symmetry, ..Plan::unlimited() };
-            subject.search(subject.quick(), &plan).unwrap_or_else(|error| panic!("{}: {error}", subject.full_name()))
-        };
-        let (plain, symmetric) = (ask(false), ask(true));
-        assert!(symmetric.states <= plain.states, "{}", subject.full_name());
-        merged += usize::from(symmetric.states < plain.states);
-        for ((info, p), q) in subject.properties().iter().zip(&plain.answers).zip(&symmetric.answers) {
-            let steps = [p, q].map(|answer| answer.timeline.as_ref().map(|timeline| timeline.steps.len()));
-            assert_eq!((p.verdict, steps[0]), (q.verdict, steps[1]), "{} {}", subject.full_name(), info.name);
+        let name = subject.full_name();
+        let plan = Plan { symmetry: true, ..Plan::unlimited() };
+        let found = subject.search(subject.quick(), &plan).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let plain = &pinned[&format!("{name} exact")];
+        let states = plain.counts["states"];
+        assert!(found.states <= states, "{name}: {} of {states} states", found.states);
+        merged += usize::from(found.states < states);
+        for (info, answer) in subject.properties().iter().zip(&found.answers) {
+            let length = answer.timeline.as_ref().map_or(String::new(), |t| format!(" in {}", t.steps.len()));
+            let verdict = format!("{}{length}", answer.verdict.word());
+            assert_eq!(Some(&verdict), plain.properties.get(info.name), "{name} {}", info.name);
         }
     }
     assert!(merged > 0, "no machine has anything to merge: the test shows nothing");

@@ -5,3 +5,4 @@ mod connections;
 mod fuzz;
 mod http;
 mod running;
+mod webdriver;
