@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use serde_sarif::sarif::{
-    ArtifactLocation, Invocation, Location, Message, MultiformatMessageString, PhysicalLocation, PropertyBag, Region,
-    ReportingDescriptor, Result as SarifResult, ResultLevel, Run as SarifRun, SCHEMA_URL, Sarif, Tool, ToolComponent,
-};
 
 use crate::difference::Weight;
 use crate::report::{Report, printable, shortened};
 use crate::results::{PropertyRecord, StepCount, VariantRecord, Verdict};
 
+/// Where the schema of the format lies. The tests hold every document against it.
+const SCHEMA: &str = "https://schemastore.azurewebsites.net/schemas/json/sarif-2.1.0.json";
+/// The levels of a result.
+const ERROR: &str = "error";
+const WARNING: &str = "warning";
 const TEXT_MAX: usize = 4_000;
 /// The rule of results about the base.
 const AGAINST_BASE: &str = "claim-changed-against-base";
@@ -22,52 +23,50 @@ const NOT_AS_EXPECTED: &str = "verdict-not-as-expected";
 impl Report {
     /// The report as SARIF. The headline stands in the first lines.
     pub fn to_sarif(&self) -> String {
-        let properties = PropertyBag::builder()
-            .additional_properties(BTreeMap::from([
-                ("headline".to_string(), json!(self.headline_and_urgent())),
-                ("notRun".to_string(), json!(self.not_run())),
-                ("provenance".to_string(), json!(self.provenance())),
-                ("parts".to_string(), json!(self.parts())),
-            ]))
-            .build();
-        let sarif = Sarif::builder()
-            .schema(SCHEMA_URL)
-            .version(Value::from("2.1.0"))
-            .properties(properties)
-            .runs(vec![self.sarif_run()])
-            .build();
+        let sarif = json!({
+            "$schema": SCHEMA,
+            "version": "2.1.0",
+            "properties": {
+                "headline": self.headline_and_urgent(),
+                "notRun": self.not_run(),
+                "provenance": self.provenance(),
+                "parts": self.parts(),
+            },
+            "runs": [self.sarif_run()],
+        });
         let mut text = serde_json::to_string_pretty(&sarif).expect("plain data always serializes");
         text.push('\n');
         text
     }
 
-    fn sarif_run(&self) -> SarifRun {
-        let mut results: Vec<SarifResult> = self.findings().flat_map(record_results).collect();
+    fn sarif_run(&self) -> Value {
+        let mut results: Vec<Value> = self.findings().flat_map(record_results).collect();
         for change in self.changes(Weight::Loud) {
             let message = format!("{}: {}", change.about, change.text);
-            results.push(result(AGAINST_BASE, ResultLevel::Warning, &message, location("reports/baseline.json", 1)));
+            results.push(result(AGAINST_BASE, WARNING, &message, location("reports/baseline.json", 1)));
         }
-        let driver = ToolComponent::builder()
-            .name("kverdict")
-            .version(self.run.tool.version.clone())
-            .information_uri("https://github.com/kverdict/kverdict")
-            .rules(self.rules())
-            .build();
         // A run that was stopped, or in which an engine broke down, did not end as it should.
-        let mut invocation = Invocation::builder()
-            .execution_successful(!self.run.interrupted)
-            .command_line(plain(&self.run.command.join(" ")))
-            .build();
-        invocation.start_time_utc = Some(self.run.started.clone()).filter(|time| is_date_time(time));
-        SarifRun::builder()
-            .tool(Tool::builder().driver(driver).build())
-            .invocations(vec![invocation])
-            .results(results)
-            .build()
+        let mut invocation = json!({
+            "executionSuccessful": !self.run.interrupted,
+            "commandLine": plain(&self.run.command.join(" ")),
+        });
+        if is_date_time(&self.run.started) {
+            invocation["startTimeUtc"] = json!(self.run.started);
+        }
+        json!({
+            "tool": { "driver": {
+                "name": "kverdict",
+                "version": self.run.tool.version,
+                "informationUri": "https://github.com/kverdict/kverdict",
+                "rules": self.rules(),
+            } },
+            "invocations": [invocation],
+            "results": results,
+        })
     }
 
     /// A rule for each property, once, and the two that are not about a property.
-    fn rules(&self) -> Vec<ReportingDescriptor> {
+    fn rules(&self) -> Vec<Value> {
         let mut rules: BTreeMap<String, String> = BTreeMap::new();
         for record in &self.run.verdicts {
             for property in &record.properties {
@@ -79,17 +78,15 @@ impl Report {
             "A claim is weaker than on the base branch, or has vanished.".to_string(),
         );
         rules.insert(NOT_AS_EXPECTED.to_string(), "A verdict is not as the catalogue expects it.".to_string());
-        let descriptor = |(id, says): (String, String)| {
-            let text = MultiformatMessageString::builder().text(plain(&says)).build();
-            ReportingDescriptor::builder().id(id).short_description(text).build()
-        };
+        let descriptor =
+            |(id, says): (String, String)| json!({ "id": id, "shortDescription": { "text": plain(&says) } });
         rules.into_iter().map(descriptor).collect()
     }
 }
 
 /// One result for each unexpected property and each kind of step that happens when it should not, or never
 /// when it should; one for the record if none of these is to blame.
-fn record_results(record: &VariantRecord) -> Vec<SarifResult> {
+fn record_results(record: &VariantRecord) -> Vec<Value> {
     let about = format!("{} ({})", record.full_name(), record.engine);
     let of_property = |property: &PropertyRecord| {
         let (is, should) = (property.verdict.word(), property.expected.word());
@@ -103,12 +100,12 @@ fn record_results(record: &VariantRecord) -> Vec<SarifResult> {
     let of_step = |step: &StepCount| {
         let what = if step.taken == 0 { "never happens" } else { "happens, which this variant should not take" };
         let message = format!("{about}: step {} {what}. Reproduce: {}", step.kind, record.reproduce);
-        result(NOT_AS_EXPECTED, ResultLevel::Error, &message, at_place(&step.stated_at))
+        result(NOT_AS_EXPECTED, ERROR, &message, at_place(&step.stated_at))
     };
     let properties = record.properties.iter().filter(|p| p.verdict != p.expected).map(of_property);
     // After a limit, a kind that was not taken so far may still come.
     let odd = |s: &&StepCount| s.meant_to_happen == (s.taken == 0) && (s.taken > 0 || record.limit.is_none());
-    let mut results: Vec<SarifResult> = properties.chain(record.steps.iter().filter(odd).map(of_step)).collect();
+    let mut results: Vec<Value> = properties.chain(record.steps.iter().filter(odd).map(of_step)).collect();
     if results.is_empty() {
         let at = record.properties.first().map_or("models/src/lib.rs:1", |p| &p.stated_at);
         let message = format!("{about}: {}. Reproduce: {}", record.differences.join("; "), record.reproduce);
@@ -121,22 +118,19 @@ fn rule_id(record: &VariantRecord, property: &PropertyRecord) -> String {
     plain(&format!("{}/{}", record.mechanism, property.name))
 }
 
-fn level(verdict: Verdict) -> ResultLevel {
-    if verdict == Verdict::Undecided { ResultLevel::Warning } else { ResultLevel::Error }
+fn level(verdict: Verdict) -> &'static str {
+    if verdict == Verdict::Undecided { WARNING } else { ERROR }
 }
 
 /// `file:line` as a location; what has no known line is located at the first of its file.
-fn at_place(place: &str) -> Location {
+fn at_place(place: &str) -> Value {
     let (file, line) = place.rsplit_once(':').unwrap_or((place, "1"));
     location(file, line.parse().unwrap_or(1))
 }
 
-fn location(file: &str, line: i64) -> Location {
-    let physical = PhysicalLocation::builder()
-        .artifact_location(ArtifactLocation::builder().uri(uri(file)).uri_base_id("%SRCROOT%").build())
-        .region(Region::builder().start_line(line.max(1)).build())
-        .build();
-    Location::builder().physical_location(physical).build()
+fn location(file: &str, line: i64) -> Value {
+    let artifact = json!({ "uri": uri(file), "uriBaseId": "%SRCROOT%" });
+    json!({ "physicalLocation": { "artifactLocation": artifact, "region": { "startLine": line.max(1) } } })
 }
 
 /// A path as a relative URI: whatever is not plainly allowed in one is percent-encoded.
@@ -152,13 +146,8 @@ fn is_date_time(text: &str) -> bool {
     text.len() == form.len() && text.bytes().zip(form).all(fits)
 }
 
-fn result(rule: &str, level: ResultLevel, message: &str, at: Location) -> SarifResult {
-    SarifResult::builder()
-        .rule_id(rule.to_string())
-        .level(level)
-        .message(Message::builder().text(plain(message)).build())
-        .locations(vec![at])
-        .build()
+fn result(rule: &str, level: &str, message: &str, at: Value) -> Value {
+    json!({ "ruleId": rule, "level": level, "message": { "text": plain(message) }, "locations": [at] })
 }
 
 /// Message text: braces would be read as placeholders, control characters as nothing good.
