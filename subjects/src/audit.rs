@@ -1,51 +1,84 @@
-//! What every machine promises to the engines and renderings, checked on every state it can reach.
+//! What every machine promises to the engines and renderings, checked on states that it reaches.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use checker::Checker;
 use models::machine::{Machine, Panel, Property};
 use models::stateright::Checked;
 
-/// The promises that are broken, in words; empty if all are kept.
-///
-/// `every` thins out the dear checks: they are made on one state in so many.
+/// The promises that are broken, in words; empty if all are kept. One in `every` of the states that the machine can
+/// reach is looked at.
 pub(crate) fn audit<M: Machine>(machine: &M, every: usize) -> Vec<String> {
     let model = Checked(machine.clone());
     let (_, space) = Checker::new(&model).run_with_space().expect("the model does not panic");
+    audit_states(machine, space.states().step_by(every).map(|(_, state)| *state))
+}
+
+/// The same for the states of random walks, which are the same in every run: for sizes at which not all can be looked at.
+pub(crate) fn audit_walks<M: Machine>(machine: &M, walks: u32, length: u32) -> Vec<String> {
+    let choose = |numbers: (u32, u32), among: usize| {
+        let mut hasher = DefaultHasher::new();
+        numbers.hash(&mut hasher);
+        (hasher.finish() % among as u64) as usize
+    };
+    let walk = |walk: u32| {
+        let initial = machine.initial_states();
+        let first = initial[choose((walk, 0), initial.len())];
+        let next = move |(number, state): &(u32, M::State)| {
+            let after: Vec<(usize, M::State)> = successors(machine, state);
+            let (_, next) = after.get(choose((walk, *number), after.len().max(1)))?;
+            Some((number + 1, *next))
+        };
+        std::iter::successors(Some((1, first)), next).take(length as usize).map(|(_, state)| state)
+    };
+    audit_states(machine, (0..walks).flat_map(walk))
+}
+
+fn audit_states<M: Machine>(machine: &M, states: impl Iterator<Item = M::State>) -> Vec<String> {
     let mut found = Vec::new();
     let all_steps = machine.every_step();
-    let lanes = machine.lanes();
-    let mut proposed = Vec::new();
-    for (number, (_, state)) in space.states().enumerate() {
-        if number % every != 0 {
-            continue;
-        }
-        proposed.clear();
-        machine.steps(state, &mut proposed);
-        for (index, step) in proposed.iter().enumerate() {
-            check(&mut found, !proposed[..index].contains(step), || format!("{step:?} is proposed twice in {state:?}"));
-            check(&mut found, all_steps.contains(step), || format!("{step:?} is not in every_step"));
-            check(&mut found, machine.kind(*step) < M::KINDS.len(), || format!("{step:?} has no kind"));
-            if machine.step(state, *step).is_some() {
-                check(&mut found, machine.lane(state, *step) < lanes.len(), || format!("{step:?} has no lane"));
-                let text = machine.describe(state, *step);
-                check(&mut found, !text.trim().is_empty() && !text.contains('\n'), || format!("{step:?}: {text:?}"));
-            }
-        }
-        for step in &all_steps {
-            let next = machine.step(state, *step);
-            check(&mut found, next.is_none() || proposed.contains(step), || {
-                format!("{step:?} is not proposed in {state:?}")
-            });
-            let mut in_place = *state;
-            let in_place = machine.step_in_place(&mut in_place, *step).then_some(in_place);
-            check(&mut found, in_place == next, || format!("{step:?} in place is another step in {state:?}"));
-        }
-        check_view(&mut found, &machine.view(state), lanes.len());
-        check_symmetry(&mut found, machine, state);
+    let lanes = machine.lanes().len();
+    for state in states {
+        check_steps(&mut found, machine, &all_steps, &state);
+        check_view(&mut found, &machine.view(&state), lanes);
+        check_symmetry(&mut found, machine, &state);
         if found.len() > 10 {
             break;
         }
     }
     found
+}
+
+/// The steps that are possible in a state: the kind of each, and the state after it.
+fn successors<M: Machine>(machine: &M, state: &M::State) -> Vec<(usize, M::State)> {
+    let mut proposed = Vec::new();
+    machine.steps(state, &mut proposed);
+    proposed.into_iter().filter_map(|step| Some((machine.kind(step), machine.step(state, step)?))).collect()
+}
+
+/// What is possible is proposed, once, and can be told; and a step in place is the same step.
+fn check_steps<M: Machine>(found: &mut Vec<String>, machine: &M, all_steps: &[M::Step], state: &M::State) {
+    let mut proposed = Vec::new();
+    machine.steps(state, &mut proposed);
+    let lanes = machine.lanes().len();
+    for (index, step) in proposed.iter().enumerate() {
+        check(found, !proposed[..index].contains(step), || format!("{step:?} is proposed twice in {state:?}"));
+        check(found, all_steps.contains(step), || format!("{step:?} is not in every_step"));
+        check(found, machine.kind(*step) < M::KINDS.len(), || format!("{step:?} has no kind"));
+        if machine.step(state, *step).is_some() {
+            check(found, machine.lane(state, *step) < lanes, || format!("{step:?} has no lane"));
+            let text = machine.describe(state, *step);
+            check(found, !text.trim().is_empty() && !text.contains('\n'), || format!("{step:?}: {text:?}"));
+        }
+    }
+    for step in all_steps {
+        let next = machine.step(state, *step);
+        check(found, next.is_none() || proposed.contains(step), || format!("{step:?} is not proposed in {state:?}"));
+        let mut in_place = *state;
+        let in_place = machine.step_in_place(&mut in_place, *step).then_some(in_place);
+        check(found, in_place == next, || format!("{step:?} in place is another step in {state:?}"));
+    }
 }
 
 fn check(found: &mut Vec<String>, kept: bool, complaint: impl FnOnce() -> String) {
@@ -67,7 +100,7 @@ fn check_view(found: &mut Vec<String>, view: &[Panel], lanes: usize) {
     }
 }
 
-/// The representative is its own representative, and no property tells the two apart.
+/// The representative is its own representative, and neither properties nor steps tell the two apart.
 fn check_symmetry<M: Machine>(found: &mut Vec<String>, machine: &M, state: &M::State) {
     let representative = machine.canonical(state);
     let again = machine.canonical(&representative);
@@ -79,4 +112,9 @@ fn check_symmetry<M: Machine>(found: &mut Vec<String>, machine: &M, state: &M::S
     }
     let is_final = machine.is_final(state) == machine.is_final(&representative);
     check(found, is_final, || format!("finality tells {state:?} from its representative"));
+    let after = |state: &M::State| -> HashSet<(usize, M::State)> {
+        successors(machine, state).into_iter().map(|(kind, next)| (kind, machine.canonical(&next))).collect()
+    };
+    let same_steps = representative == *state || after(state) == after(&representative);
+    check(found, same_steps, || format!("steps tell {state:?} from its representative"));
 }

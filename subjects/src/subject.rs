@@ -16,7 +16,7 @@ use models::stateright::Checked;
 use reports::results::{NotRun, Verdict};
 use reports::timeline::{Timeline, changes};
 
-use crate::audit::audit;
+use crate::audit::{audit, audit_walks};
 use crate::second_opinion::{self, SecondOpinion};
 
 /// How a search is run.
@@ -144,8 +144,10 @@ pub trait Subject: Send + Sync {
     fn walkable(&self, size: Size) -> Arc<dyn explorer::Walkable>;
     /// Serves Stateright's own Explorer; does not return while it runs.
     fn serve_stock_explorer(&self, size: Size, address: std::net::SocketAddr);
-    /// The promises of the machine that are broken, in words.
+    /// The promises of the machine that are broken, in words, on one of so many of its states.
     fn audit(&self, size: Size, every: usize) -> Vec<String>;
+    /// The same on the states of random walks of this length.
+    fn audit_walks(&self, size: Size, walks: u32, length: u32) -> Vec<String>;
     /// `mechanism/variant`.
     fn full_name(&self) -> String {
         format!("{}/{}", self.mechanism(), self.name())
@@ -344,5 +346,9 @@ impl<M: Machine> Subject for Bound<M> {
 
     fn audit(&self, size: Size, every: usize) -> Vec<String> {
         audit(&self.machine(size), every)
+    }
+
+    fn audit_walks(&self, size: Size, walks: u32, length: u32) -> Vec<String> {
+        audit_walks(&self.machine(size), walks, length)
     }
 }

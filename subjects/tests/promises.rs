@@ -26,6 +26,27 @@ fn every_machine_keeps_its_promises_to_engines_and_renderings() {
     }
 }
 
+/// At size quick many parameters are 1, and nothing can be exchanged.
+#[test]
+fn every_machine_keeps_its_promises_at_its_largest_size() {
+    for subject in subjects() {
+        let complaints = subject.audit_walks(largest(&*subject), 3, 200);
+        assert!(complaints.is_empty(), "{}: {complaints:#?}", subject.full_name());
+    }
+}
+
+fn largest(subject: &dyn Subject) -> Size {
+    at_the_end(subject, |parameter| parameter.max)
+}
+
+/// The quick size with this value for each parameter.
+fn at_the_end(subject: &dyn Subject, end: fn(&Parameter) -> u8) -> Size {
+    let parameters = subject.parameters();
+    parameters.iter().fold(subject.quick(), |size, parameter| {
+        size.with(parameters, parameter.name, end(parameter).into()).expect("within its range")
+    })
+}
+
 /// The searches without symmetry are those of the main job, which `reports/baseline.json` pins; another test compares the
 /// two, so they are not made again here.
 #[test]
@@ -69,16 +90,12 @@ fn the_number_of_threads_changes_no_search() {
 #[test]
 fn the_smallest_and_the_largest_sizes_work() {
     for subject in subjects() {
-        let parameters = subject.parameters();
         for end in [|p: &Parameter| p.min, |p: &Parameter| p.max] {
-            let mut size = subject.quick();
-            for parameter in parameters {
-                size = size.with(parameters, parameter.name, end(parameter).into()).expect("within its range");
-            }
+            let size = at_the_end(&*subject, end);
             let stop_soon = Some(Duration::from_millis(12));
             let plan = Plan { timeout: stop_soon, ..Plan::unlimited() };
             if let Err(error) = subject.search(size, &plan) {
-                panic!("{} at {}: {error}", subject.full_name(), size.written(parameters));
+                panic!("{} at {}: {error}", subject.full_name(), size.written(subject.parameters()));
             }
         }
     }
