@@ -53,16 +53,21 @@ pub struct Facts {
     pub seconds: f64,
 }
 
+impl Facts {
+    /// What is kept of a property: its verdict, and the length of the shortest run that shows it.
+    pub fn of_property(verdict: Verdict, steps: Option<u32>) -> String {
+        let steps = steps.map_or(String::new(), |steps| format!(" in {steps}"));
+        format!("{}{steps}", verdict.word())
+    }
+}
+
 impl Baseline {
     /// The facts of a run. What was not run is among them, with its claims and assumptions: a proof can be dropped or
     /// weakened where nothing can prove it.
     pub fn of(run: &Run) -> Self {
         let assumptions = run.mechanisms.iter().map(|m| (m.name.clone(), m.assumptions.clone())).collect();
         let verdicts = keys(run).into_iter().zip(&run.verdicts).map(|(name, record)| {
-            let properties = record.properties.iter().map(|p| {
-                let steps = p.steps.map_or(String::new(), |steps| format!(" in {steps}"));
-                (p.name.clone(), format!("{}{steps}", p.verdict.word()))
-            });
+            let properties = record.properties.iter().map(|p| (p.name.clone(), Facts::of_property(p.verdict, p.steps)));
             let facts = Facts {
                 verdict: record.verdict,
                 as_expected: record.as_expected,

@@ -22,17 +22,19 @@ pub(crate) fn audit_walks<M: Machine>(machine: &M, walks: u32, length: u32) -> V
         numbers.hash(&mut hasher);
         (hasher.finish() % among as u64) as usize
     };
-    let walk = |walk: u32| {
-        let initial = machine.initial_states();
-        let first = initial[choose((walk, 0), initial.len())];
-        let next = move |(number, state): &(u32, M::State)| {
-            let after: Vec<(usize, M::State)> = successors(machine, state);
-            let (_, next) = after.get(choose((walk, *number), after.len().max(1)))?;
-            Some((number + 1, *next))
-        };
-        std::iter::successors(Some((1, first)), next).take(length as usize).map(|(_, state)| state)
-    };
-    audit_states(machine, (0..walks).flat_map(walk))
+    let mut states = Vec::new();
+    for walk in 0..walks {
+        let mut after = machine.initial_states();
+        for position in 0..length {
+            if after.is_empty() {
+                break;
+            }
+            let state = after[choose((walk, position), after.len())];
+            states.push(state);
+            after = successors(machine, &state).into_iter().map(|(_, next)| next).collect();
+        }
+    }
+    audit_states(machine, states.into_iter())
 }
 
 fn audit_states<M: Machine>(machine: &M, states: impl Iterator<Item = M::State>) -> Vec<String> {
@@ -40,7 +42,7 @@ fn audit_states<M: Machine>(machine: &M, states: impl Iterator<Item = M::State>)
     let all_steps = machine.every_step();
     let lanes = machine.lanes().len();
     for state in states {
-        check_steps(&mut found, machine, &all_steps, &state);
+        check_steps(&mut found, machine, (&all_steps, lanes), &state);
         check_view(&mut found, &machine.view(&state), lanes);
         check_symmetry(&mut found, machine, &state);
         if found.len() > 10 {
@@ -58,10 +60,14 @@ fn successors<M: Machine>(machine: &M, state: &M::State) -> Vec<(usize, M::State
 }
 
 /// What is possible is proposed, once, and can be told; and a step in place is the same step.
-fn check_steps<M: Machine>(found: &mut Vec<String>, machine: &M, all_steps: &[M::Step], state: &M::State) {
+fn check_steps<M: Machine>(
+    found: &mut Vec<String>,
+    machine: &M,
+    (all_steps, lanes): (&[M::Step], usize),
+    state: &M::State,
+) {
     let mut proposed = Vec::new();
     machine.steps(state, &mut proposed);
-    let lanes = machine.lanes().len();
     for (index, step) in proposed.iter().enumerate() {
         check(found, !proposed[..index].contains(step), || format!("{step:?} is proposed twice in {state:?}"));
         check(found, all_steps.contains(step), || format!("{step:?} is not in every_step"));

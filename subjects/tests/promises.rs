@@ -9,7 +9,7 @@ use models::ldt::Ldt;
 use models::machine::{INDUCTIVE_INVARIANT, Machine, Parameter, Size};
 use models::pkeys::Pkeys;
 use models::words;
-use reports::baseline::Baseline;
+use reports::baseline::{Baseline, Facts};
 use subjects::{Plan, Subject};
 
 fn subjects() -> impl Iterator<Item = Box<dyn Subject>> {
@@ -30,13 +30,9 @@ fn every_machine_keeps_its_promises_to_engines_and_renderings() {
 #[test]
 fn every_machine_keeps_its_promises_at_its_largest_size() {
     for subject in subjects() {
-        let complaints = subject.audit_walks(largest(&*subject), 3, 200);
+        let complaints = subject.audit_walks(at_the_end(&*subject, |parameter| parameter.max), 3, 200);
         assert!(complaints.is_empty(), "{}: {complaints:#?}", subject.full_name());
     }
-}
-
-fn largest(subject: &dyn Subject) -> Size {
-    at_the_end(subject, |parameter| parameter.max)
 }
 
 /// The quick size with this value for each parameter.
@@ -62,8 +58,8 @@ fn a_symmetry_changes_no_verdict() {
         assert!(found.states <= states, "{name}: {} of {states} states", found.states);
         merged += usize::from(found.states < states);
         for (info, answer) in subject.properties().iter().zip(&found.answers) {
-            let length = answer.timeline.as_ref().map_or(String::new(), |t| format!(" in {}", t.steps.len()));
-            let verdict = format!("{}{length}", answer.verdict.word());
+            let steps = answer.timeline.as_ref().map(|timeline| timeline.steps.len() as u32);
+            let verdict = Facts::of_property(answer.verdict, steps);
             assert_eq!(Some(&verdict), plain.properties.get(info.name), "{name} {}", info.name);
         }
     }

@@ -3,11 +3,11 @@
 //! They run where `chromium` and `chromedriver` are installed, and otherwise say that they did not. With
 //! `KVERDICT_REQUIRE_TOOLS` set their absence is a failure; with `EXPLORER_SCREENSHOTS=DIR` pictures are kept.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ struct Stage {
     session: Session,
     base: String,
     /// How many requests the browser has sent.
-    requests: AtomicUsize,
+    requests: Cell<usize>,
     _driver: Driver,
     _profile: Profile,
 }
@@ -90,7 +90,7 @@ impl Stage {
             ] },
         });
         let session = Session::start(port, &capabilities).expect("Chromium starts");
-        Some(Self { session, base, requests: AtomicUsize::new(0), _driver: driver, _profile: profile })
+        Some(Self { session, base, requests: Cell::new(0), _driver: driver, _profile: profile })
     }
 
     fn open(&self, path: &str) {
@@ -161,9 +161,14 @@ impl Stage {
         std::fs::write(folder.join(format!("explorer-{name}.png")), bytes).expect("it is written");
     }
 
+    /// The console's errors since the last time.
+    fn errors(&self) -> Vec<Value> {
+        self.log("browser").into_iter().filter(|entry| entry["level"] == "SEVERE").collect()
+    }
+
     /// No console error since the last time, and no request to anything but the server.
     fn is_clean(&self) {
-        let errors: Vec<Value> = self.log("browser").into_iter().filter(|entry| entry["level"] == "SEVERE").collect();
+        let errors = self.errors();
         assert!(errors.is_empty(), "console errors: {errors:?}");
         for entry in self.log("performance") {
             let message: Value = serde_json::from_str(entry["message"].as_str().unwrap_or("null")).expect("JSON");
@@ -173,7 +178,7 @@ impl Stage {
                 // The browser's own first tab, which never leaves the process.
                 let inside = inside || address.starts_with("chrome://");
                 assert!(inside, "a request to {address}");
-                self.requests.fetch_add(1, Relaxed);
+                self.requests.set(self.requests.get() + 1);
             }
         }
     }
@@ -206,7 +211,7 @@ fn pages_in_a_browser() {
     narrow_and_dark(&stage, "ldt/posted");
     a_panic(&stage);
     stage.is_clean();
-    let requests = stage.requests.load(Relaxed);
+    let requests = stage.requests.get();
     assert!(requests > 100, "the requests are counted: {requests}");
     stage.session.end().expect("the browser ends");
 }
@@ -257,7 +262,7 @@ fn a_panic(stage: &Stage) {
     stage.is_clean();
     stage.open("/walk/faulty/posted?at=0.0.2.0");
     assert!(stage.text(".problem").contains("at step 3 (One: One): four is too much"));
-    let errors: Vec<Value> = stage.log("browser").into_iter().filter(|entry| entry["level"] == "SEVERE").collect();
+    let errors = stage.errors();
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0]["message"].as_str().unwrap_or_default().contains("status of 500"), "{errors:?}");
     stage.open("/");
@@ -277,9 +282,9 @@ fn walk_by_keyboard(stage: &Stage, name: &str) {
     // All of its steps are looked at without a browser; here, both ways to take one.
     for step in 1..=length.min(12) {
         let digit = stage.eval("[...document.querySelectorAll('.option')].find(o => o.textContent.includes('next in the trace')).dataset.key || ''");
-        let digit = digit.as_str().expect("text").to_string();
-        let key = if digit.is_empty() || step % 2 == 0 { key::RIGHT.to_string() } else { digit };
-        stage.press(&key, &format!("/^Step {step}( |$)/.test(document.querySelector('h1').textContent.trim())"));
+        let digit = digit.as_str().expect("text");
+        let key = if digit.is_empty() || step % 2 == 0 { key::RIGHT } else { digit };
+        stage.press(key, &format!("/^Step {step}( |$)/.test(document.querySelector('h1').textContent.trim())"));
         let counts =
             "['.panel tr.changed', '.panel ins', '.panel del'].map(all => document.querySelectorAll(all).length)";
         let [changed, new, old]: [u64; 3] = serde_json::from_value(stage.eval(counts)).expect("three numbers");

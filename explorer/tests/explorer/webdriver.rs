@@ -1,6 +1,6 @@
 //! A client of the WebDriver protocol: the few commands that these tests send, as JSON over HTTP.
 //!
-//! A whole client library brings 29 crates, which take longer to compile than all tests of the Explorer take to run.
+//! A whole client library (fantoccini) brought 29 crates, which one processor compiles in 19 s.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
