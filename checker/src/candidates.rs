@@ -11,6 +11,7 @@ use crate::error::Phase;
 use crate::expand::Place;
 use crate::hasher::hash_of;
 use crate::limits::Limit;
+use crate::recent::Recent;
 use crate::shard::{First, Shard, StateId};
 
 /// A block of candidates in the order in which they were found.
@@ -124,14 +125,45 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
         Candidate { state: &self.states[index], parent: self.parents[index], hash: self.hashes[index], first }
     }
 
-    /// Hashes the states that are not hashed yet.
+    /// Hashes the states.
     pub(crate) fn hash(&mut self, place: &mut Place) {
         place.phase = Phase::Hash;
-        let done = self.hashes.len();
-        self.hashes.extend(self.states[done..].iter().zip(&self.parents[done..]).map(|(state, parent)| {
+        self.hashes.clear();
+        self.hashes.extend(self.states.iter().zip(&self.parents).map(|(state, parent)| {
             place.state = *parent;
             hash_of(state)
         }));
+    }
+
+    /// Hashes the states of `raw`, takes over those that were not taken over lately, and empties `raw`.
+    pub(crate) fn take_over(&mut self, raw: &mut Self, recent: &mut Recent, place: &mut Place) {
+        place.phase = Phase::Hash;
+        if std::mem::needs_drop::<S>() {
+            for (state, parent) in raw.states.drain(..).zip(&raw.parents) {
+                place.state = *parent;
+                self.take(Moved(state), *parent, recent);
+            }
+        } else {
+            for (state, parent) in raw.states.iter().zip(&raw.parents) {
+                place.state = *parent;
+                self.take(state, *parent, recent);
+            }
+        }
+        raw.clear();
+    }
+
+    #[inline]
+    fn take(&mut self, state: impl Storable<S>, parent: StateId, recent: &mut Recent) {
+        let hash = hash_of(state.state());
+        let number = recent.like(hash);
+        let other = *number as usize;
+        if self.hashes.get(other) == Some(&hash) && self.states[other] == *state.state() {
+            return;
+        }
+        *number = self.hashes.len() as u32;
+        self.states.push(state.into_state());
+        self.parents.push(parent);
+        self.hashes.push(hash);
     }
 
     /// Asks for the slots where the candidates belong.
@@ -171,5 +203,64 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
         }
         self.clear();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOWHERE: Place = Place { phase: Phase::Store, state: StateId::NONE };
+
+    fn raw<S: Clone + PartialEq + Hash>(states: impl IntoIterator<Item = S>) -> Candidates<S> {
+        let mut raw = Candidates::default();
+        for (number, state) in (0..).zip(states) {
+            raw.push(state);
+            raw.came_from(StateId::from_bits(number));
+        }
+        raw
+    }
+
+    /// The states that are taken over, each with the number of its parent.
+    fn taken<S: Clone + PartialEq + Hash>(candidates: &Candidates<S>) -> Vec<(S, u32)> {
+        let all = (0..candidates.len()).map(|index| candidates.get(index, First::UNKNOWN));
+        all.map(|candidate| (candidate.state.clone(), candidate.parent.to_bits())).collect()
+    }
+
+    #[test]
+    fn of_equal_states_the_first_is_taken_over() {
+        let (mut candidates, mut recent) = (Candidates::default(), Recent::new());
+        let mut block = raw(["a", "b", "a", "a", "c", "b"].map(String::from));
+        candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone());
+        assert_eq!(block.len(), 0);
+        // From a later block as well.
+        candidates.take_over(&mut raw(["c", "d"].map(String::from)), &mut recent, &mut NOWHERE.clone());
+        let expected = [("a", 0), ("b", 1), ("c", 4), ("d", 1)].map(|(state, parent)| (state.to_owned(), parent));
+        assert_eq!(taken(&candidates), expected);
+    }
+
+    #[test]
+    fn equal_hashes_do_not_make_states_equal() {
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        struct Colliding(u32);
+        impl Hash for Colliding {
+            fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+        }
+        let (mut candidates, mut recent) = (Candidates::default(), Recent::new());
+        let mut block = raw([1, 1, 2, 2, 3].map(Colliding));
+        candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone());
+        assert_eq!(taken(&candidates), [(Colliding(1), 0), (Colliding(2), 2), (Colliding(3), 4)]);
+    }
+
+    /// What is remembered of one part says nothing about the next, whichever of the two is longer.
+    #[test]
+    fn what_was_taken_over_elsewhere_is_not_left_out() {
+        let mut recent = Recent::new();
+        for states in [0..5_000_u64, 0..10, 3..20_000, 0..300] {
+            let mut candidates = Candidates::default();
+            candidates.take_over(&mut raw(states.clone()), &mut recent, &mut NOWHERE.clone());
+            let all = states.clone().zip(0..).collect::<Vec<_>>();
+            assert_eq!(taken(&candidates), all, "{states:?}");
+        }
     }
 }

@@ -23,6 +23,7 @@ mod liveness;
 mod parallel;
 mod pieces;
 mod prefetch;
+mod recent;
 mod replay;
 mod report;
 mod search;

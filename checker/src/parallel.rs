@@ -1,10 +1,10 @@
 //! Expanding states on several threads, with the result of a single one.
 //!
-//! A batch of the frontier is cut into parts. First each part is expanded by one thread, which notes the
-//! successors of each shard. Then each shard is worked on by one thread, which takes the successors in the order of
-//! the parts. So every shard sees its candidates in the order in which a single thread would have found them;
-//! which of two equal states comes first, its number and its parent depend on nothing else. Last, the new
-//! states are listed in that order, and are the frontier of the next level.
+//! A batch of the frontier is cut into parts. First each part is expanded by one thread, which leaves out what it has
+//! seen a moment ago, and notes the successors of each shard. Then each shard is worked on by one thread, which takes the
+//! successors in the order of the parts. So every shard sees its candidates in the order in which a single thread would
+//! have found them; which of two equal states comes first, its number and its parent depend on nothing else. Last, the
+//! new states are listed in that order, and are the frontier of the next level.
 //!
 //! Expanding changes nothing. So a batch in which anything goes wrong (a panic, or perhaps too many states)
 //! is dropped and done again on one thread, where the first trouble in the order of the search is found.
@@ -23,6 +23,7 @@ use crate::expand::{Expander, Findings, Place};
 use crate::limits::{Limit, Pacer};
 use crate::pieces::Pieces;
 use crate::prefetch::prefetch;
+use crate::recent::Recent;
 use crate::search::{Shared, Stop};
 use crate::sequential::{FRONTIER_AHEAD, Pipeline, TOGETHER};
 use crate::shard::{First, Probe, SHARDS, Shard, StateId, shard_of};
@@ -62,7 +63,7 @@ struct Part<S> {
     result: Mutex<PartResult>,
 }
 
-/// The successors of a part, and which of them belong to which shard.
+/// The successors of a part, less some that come twice, and which of them belong to which shard.
 struct Successors<S> {
     candidates: Candidates<S>,
     /// The places of all candidates: those of each shard together, and in their order.
@@ -125,6 +126,7 @@ pub(crate) struct Worker<'c, M: Checkable> {
     pub(crate) blocks: Pipeline<M::State>,
     pub(crate) expander: Expander<'c, M>,
     pub(crate) pacer: Pacer,
+    recent: Recent,
     /// The new states of a part.
     new: Vec<u32>,
 }
@@ -136,6 +138,7 @@ impl<'c, M: Checkable> Worker<'c, M> {
             expander: Expander::new(shared.checker, shared.properties),
             pacer: Pacer::new(),
             blocks: Pipeline::new(),
+            recent: Recent::new(),
             new: Vec::new(),
         }
     }
@@ -264,9 +267,9 @@ impl<'c, M: Checkable> Crew<'c, M> {
         together.clear();
         let state = |id: StateId| shards[id.shard()].state(id.local());
 
-        let Worker { expander, pacer, .. } = worker;
+        let Worker { expander, pacer, blocks: Pipeline { filling: block, .. }, recent, .. } = worker;
+        block.clear();
         expander.start(&job.known);
-        let mut hash_at = TOGETHER;
         let positions = cut(&job.positions, index, parts.len());
         for position in positions.clone() {
             pacer.tick(&shared.watch)?;
@@ -274,10 +277,9 @@ impl<'c, M: Checkable> Crew<'c, M> {
                 prefetch(state(StateId::from_bits(*frontier.get(position + FRONTIER_AHEAD))));
             }
             let id = StateId::from_bits(*frontier.get(position));
-            expander.expand(id, state(id), together);
-            if together.len() >= hash_at || position + 1 == positions.end {
-                together.hash(&mut expander.place);
-                hash_at = together.len() + TOGETHER;
+            expander.expand(id, state(id), block);
+            if block.len() >= TOGETHER || position + 1 == positions.end {
+                together.take_over(block, recent, &mut expander.place);
             }
         }
         let candidates = together.len();

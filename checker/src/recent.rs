@@ -1,0 +1,23 @@
+//! What was collected lately. Most states that are reached twice within a level are reached twice soon, from neighbours:
+//! what is left out here need not be handed from thread to thread.
+
+/// For each of the last hashes, by some of its bits, the number of a candidate that had it. A number can be out of date,
+/// so whoever asks has to look at that candidate.
+#[derive(Debug)]
+pub(crate) struct Recent(Box<[u32; Self::LEN]>);
+
+impl Recent {
+    /// As many as the first cache takes easily.
+    const LEN: usize = 2048;
+
+    pub(crate) fn new() -> Self {
+        Self(Box::new([0; Self::LEN]))
+    }
+
+    /// The number that was noted last for a hash like this one.
+    #[inline]
+    pub(crate) fn like(&mut self, hash: u64) -> &mut u32 {
+        // Neither the bits that say the shard nor those that say the line: each shard is to have its share of this.
+        &mut self.0[(hash >> 32) as usize % Self::LEN]
+    }
+}
