@@ -140,6 +140,19 @@ impl Line {
     fn entries(&self) -> impl Iterator<Item = u32> {
         self.0.iter().copied().take_while(|entry| *entry != 0)
     }
+
+    /// Puts the entries without this bit into one line and those with it, less the bit, into another. Without branches:
+    /// each entry is written to the end of both, and only one of the ends moves on.
+    fn split(&self, without: &mut Self, with: &mut Self, bit: u32) {
+        let mut ends = [0; 2];
+        for entry in self.entries() {
+            without.0[ends[0] % LINE] = entry & !bit;
+            with.0[ends[1] % LINE] = entry & !bit;
+            ends[usize::from(entry & bit != 0)] += 1;
+        }
+        without.0[ends[0]..].fill(0);
+        with.0[ends[1]..].fill(0);
+    }
 }
 
 /// One bit for each entry of a line of which this is true.
@@ -330,21 +343,18 @@ impl<S: PartialEq + Hash> Shard<S> {
         Ok(())
     }
 
-    /// Enters everything from a table of half the size.
+    /// Enters everything from a table of half the size. First the entries that stand at home, whose lines nothing else has
+    /// been put into yet.
     fn enter_all(&mut self, old: &[Line]) {
-        // The lowest bit of the old tags.
-        let upper_half = (old.len() * LINE) as u32;
+        let is_at_home = |number: usize| !old[number.checked_sub(1).unwrap_or(old.len() - 1)].is_full();
+        let (lower, upper) = self.table.split_at_mut(old.len());
+        for number in (0..old.len()).filter(|number| is_at_home(*number)) {
+            old[number].split(&mut lower[number], &mut upper[number], (old.len() * LINE) as u32);
+        }
         let mut displaced = Vec::with_capacity(Self::TOGETHER);
-        for (number, line) in old.iter().enumerate() {
-            let at_home = !old[number.checked_sub(1).unwrap_or(old.len() - 1)].is_full();
-            for entry in line.entries() {
-                if at_home {
-                    let home = if entry & upper_half == 0 { number } else { number + old.len() };
-                    let slot = free_slot(&self.table, home);
-                    enter(&mut self.table, slot, entry & !upper_half);
-                    continue;
-                }
-                let local = entry & (upper_half - 1);
+        for number in (0..old.len()).filter(|number| !is_at_home(*number)) {
+            for entry in old[number].entries() {
+                let local = entry & ((old.len() * LINE) as u32 - 1);
                 prefetch(self.states.get(local as usize));
                 displaced.push(local);
                 if displaced.len() == Self::TOGETHER {
@@ -407,6 +417,7 @@ mod tests {
             }
         }
         assert_eq!(shard.len(), 50_000);
+        assert_eq!(shard.table.iter().flat_map(Line::entries).count(), 50_000);
         assert!(shard.states.pieces().flatten().copied().eq((0..50_000).map(|n| n * 977)));
     }
 
