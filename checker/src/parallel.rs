@@ -12,7 +12,7 @@
 use std::hash::Hash;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::barrier::{Barrier, Broken};
@@ -38,6 +38,8 @@ pub(crate) struct Crew<'c, M: Checkable> {
     shared: &'c Shared<'c, M>,
     pub(crate) barrier: Barrier,
     parts: Vec<Part<M::State>>,
+    /// Of each thread.
+    marks: Vec<Mutex<Marks>>,
     job: RwLock<Job>,
     parts_to_do: Work,
     shards_to_do: Work,
@@ -58,8 +60,6 @@ struct Job {
 /// What came out of the expansion of a part of a batch.
 struct Part<S> {
     successors: RwLock<Successors<S>>,
-    /// For each successor in its place: the id, if it was new.
-    fresh: RwLock<Vec<AtomicU32>>,
     result: Mutex<PartResult>,
 }
 
@@ -109,16 +109,18 @@ impl<S: Clone + PartialEq + Hash> Successors<S> {
     }
 }
 
-/// A part when all are expanded: its successors, and where to tell which were new.
-type Expanded<'a, S> = (&'a Successors<S>, &'a [AtomicU32]);
-
 #[derive(Default)]
 struct PartResult {
     findings: Findings,
-    candidates: usize,
-    /// The memory of the successors and of `fresh`.
+    /// The memory of the successors and of the marks at those that are new.
     bytes: usize,
 }
+
+/// For each part, a bit for each successor: whether it was new, and this thread stored it. The bits tell the ids too: of
+/// the new states of a shard, the first in the order of the parts has the first free number, and so on. (Bits of its own
+/// for each thread, because two threads that write to the same lines of the memory wait for each other.)
+type Marks = Vec<Vec<u64>>;
+const WORD: usize = u64::BITS as usize;
 
 /// What a thread keeps from batch to batch.
 pub(crate) struct Worker<'c, M: Checkable> {
@@ -127,8 +129,6 @@ pub(crate) struct Worker<'c, M: Checkable> {
     pub(crate) expander: Expander<'c, M>,
     pub(crate) pacer: Pacer,
     recent: Recent,
-    /// The new states of a part.
-    new: Vec<u32>,
 }
 
 impl<'c, M: Checkable> Worker<'c, M> {
@@ -139,7 +139,6 @@ impl<'c, M: Checkable> Worker<'c, M> {
             pacer: Pacer::new(),
             blocks: Pipeline::new(),
             recent: Recent::new(),
-            new: Vec::new(),
         }
     }
 }
@@ -156,11 +155,13 @@ pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 impl<'c, M: Checkable> Crew<'c, M> {
     pub(crate) fn new(shared: &'c Shared<'c, M>, threads: usize) -> Self {
-        let part = |_| Part { successors: RwLock::default(), fresh: RwLock::default(), result: Mutex::default() };
+        let part = |_| Part { successors: RwLock::default(), result: Mutex::default() };
+        let marks = || Mutex::new(vec![Vec::new(); threads * PARTS_PER_THREAD]);
         Self {
             shared,
             barrier: Barrier::new(threads),
             parts: (0..threads * PARTS_PER_THREAD).map(part).collect(),
+            marks: std::iter::repeat_with(marks).take(threads).collect(),
             job: RwLock::default(),
             parts_to_do: Work::new(threads * PARTS_PER_THREAD, threads),
             shards_to_do: Work::new(SHARDS, threads),
@@ -192,6 +193,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
         findings: &mut Findings,
         next: &mut Pieces<u32>,
     ) -> Result<bool, Stop> {
+        let before: Vec<usize> = self.shared.shards.iter().map(|shard| read(shard).len()).collect();
         *write(&self.job) = Job { positions, room, known: findings.clone() };
         self.parts_to_do.renew();
         self.shards_to_do.renew();
@@ -209,7 +211,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
         if let Some(stop) = lock(&self.stop).take() {
             return Err(stop);
         }
-        self.list_new_states(&mut worker.new, next).map_err(Stop::Limit)?;
+        self.list_new_states(before, next).map_err(Stop::Limit)?;
         Ok(true)
     }
 
@@ -245,11 +247,15 @@ impl<'c, M: Checkable> Crew<'c, M> {
 
     /// Nobody changes the list of successors of any part meanwhile.
     fn store_shards(&self, thread: usize) {
-        let locked: Vec<_> = self.parts.iter().map(|part| (read(&part.successors), read(&part.fresh))).collect();
-        let parts: Vec<Expanded<'_, _>> =
-            locked.iter().map(|(successors, fresh)| (&**successors, &fresh[..])).collect();
+        let locked: Vec<_> = self.parts.iter().map(|part| read(&part.successors)).collect();
+        let parts: Vec<&Successors<_>> = locked.iter().map(|successors| &**successors).collect();
+        let mut marks = lock(&self.marks[thread]);
+        for (marks, part) in marks.iter_mut().zip(&parts) {
+            marks.clear();
+            marks.resize(part.candidates.len().div_ceil(WORD), 0);
+        }
         while let Some(shard) = self.shards_to_do.take(thread) {
-            self.store_in(shard, &parts);
+            self.store_in(shard, &parts, &mut marks);
         }
     }
 
@@ -286,29 +292,23 @@ impl<'c, M: Checkable> Crew<'c, M> {
         successors.sort_out();
         self.candidates.fetch_add(candidates as u64, Relaxed);
 
-        let mut fresh = write(&part.fresh);
-        if fresh.len() < candidates {
-            fresh.resize_with(candidates, || AtomicU32::new(0));
-        }
-        let bytes = successors.bytes() + fresh.capacity() * size_of::<u32>();
+        let bytes = successors.bytes() + self.marks.len() * candidates.div_ceil(WORD) * size_of::<u64>();
         let mut result = lock(&part.result);
         shared.budget.release(result.bytes);
         result.bytes = 0;
         if let Err(limit) = shared.budget.reserve(bytes) {
             // What is not counted is not kept either.
             *successors = Successors::default();
-            *fresh = Vec::new();
             return Err(limit);
         }
         result.bytes = bytes;
-        result.candidates = candidates;
         result.findings.clone_from(&expander.findings);
         Ok(())
     }
 
-    fn store_in(&self, index: usize, parts: &[Expanded<'_, M::State>]) {
+    fn store_in(&self, index: usize, parts: &[&Successors<M::State>], marks: &mut Marks) {
         let mut place = Place { phase: Phase::Store, state: StateId::NONE };
-        let stored = catch_unwind(AssertUnwindSafe(|| self.store_successors(index, parts, &mut place)));
+        let stored = catch_unwind(AssertUnwindSafe(|| self.store_successors(index, parts, marks, &mut place)));
         let stop = match stored {
             Ok(Ok(())) => return,
             Ok(Err(limit)) => Stop::Limit(limit),
@@ -319,21 +319,28 @@ impl<'c, M: Checkable> Crew<'c, M> {
 
     /// Takes the successors that belong to a shard, in the order of the parts, through the same stages as a single
     /// thread does.
-    fn store_successors(&self, index: usize, parts: &[Expanded<'_, M::State>], place: &mut Place) -> Result<(), Limit> {
+    fn store_successors(
+        &self,
+        index: usize,
+        parts: &[&Successors<M::State>],
+        marks: &mut Marks,
+        at: &mut Place,
+    ) -> Result<(), Limit> {
         let mut shard = write(&self.shared.shards[index]);
         // What the last part found, and the one before it.
         let mut firsts: [Vec<First>; 2] = [Vec::new(), Vec::new()];
         for turn in 0..parts.len() + 2 {
             if let Some(number) = turn.checked_sub(2) {
-                self.store_part((index, &mut shard), parts[number], &firsts[turn % 2], place)?;
+                let places = parts[number].places_of(index).iter().zip(&firsts[turn % 2]);
+                self.store_part(&mut shard, &parts[number].candidates, places, &mut marks[number], at)?;
             }
-            if let Some((part, _)) = turn.checked_sub(1).and_then(|number| parts.get(number)) {
+            if let Some(part) = turn.checked_sub(1).and_then(|number| parts.get(number)) {
                 let hashes = part.candidates.hashes();
                 let firsts = &mut firsts[(turn - 1) % 2];
                 firsts.clear();
                 firsts.extend(part.places_of(index).iter().map(|place| shard.peek(hashes[*place as usize])));
             }
-            if let Some((part, _)) = parts.get(turn) {
+            if let Some(part) = parts.get(turn) {
                 let hashes = part.candidates.hashes();
                 part.places_of(index).iter().for_each(|place| shard.prefetch_slot(hashes[*place as usize]));
             }
@@ -341,39 +348,40 @@ impl<'c, M: Checkable> Crew<'c, M> {
         Ok(())
     }
 
-    fn store_part(
+    fn store_part<'a>(
         &self,
-        (index, shard): (usize, &mut Shard<M::State>),
-        (part, fresh): Expanded<'_, M::State>,
-        firsts: &[First],
+        shard: &mut Shard<M::State>,
+        candidates: &Candidates<M::State>,
+        places: impl Iterator<Item = (&'a u32, &'a First)>,
+        marks: &mut [u64],
         at: &mut Place,
     ) -> Result<(), Limit> {
-        for (place, first) in part.places_of(index).iter().zip(firsts) {
-            let candidate = part.candidates.get(*place as usize, *first);
+        for (place, first) in places {
+            let place = *place as usize;
+            let candidate = candidates.get(place, *first);
             at.state = candidate.parent;
-            let id = match shard.probe(candidate.hash, candidate.first, candidate.state) {
-                Probe::Known(_) => StateId::NONE,
-                Probe::Absent(slot) => StateId::new(index, shard.add(slot, candidate, &self.shared.budget)?),
-            };
-            fresh[*place as usize].store(id.to_bits(), Relaxed);
+            if let Probe::Absent(slot) = shard.probe(candidate.hash, candidate.first, candidate.state) {
+                shard.add(slot, candidate, &self.shared.budget)?;
+                marks[place / WORD] |= 1 << (place % WORD);
+            }
         }
         Ok(())
     }
 
-    /// `new` is a buffer for the ids of one part.
-    fn list_new_states(&self, new: &mut Vec<u32>, next: &mut Pieces<u32>) -> Result<(), Limit> {
-        for part in &self.parts {
-            let candidates = lock(&part.result).candidates;
-            new.resize(new.len().max(candidates), 0);
-            // Without branches, because nobody can foresee how they go.
-            let mut count = 0;
-            for id in &read(&part.fresh)[..candidates] {
-                let id = id.load(Relaxed);
-                new[count] = id;
-                count += usize::from(id != StateId::NONE.to_bits());
-            }
-            for id in &new[..count] {
-                next.push(*id, &self.shared.budget)?;
+    /// `free` are the first free numbers of the shards, before the batch.
+    fn list_new_states(&self, mut free: Vec<usize>, next: &mut Pieces<u32>) -> Result<(), Limit> {
+        let marks: Vec<_> = self.marks.iter().map(lock).collect();
+        for (number, part) in self.parts.iter().enumerate() {
+            let successors = read(&part.successors);
+            let hashes = successors.candidates.hashes();
+            for (word, hashes) in hashes.chunks(WORD).enumerate() {
+                let mut new = marks.iter().fold(0, |new, marks| new | marks[number][word]);
+                while new != 0 {
+                    let shard = shard_of(hashes[new.trailing_zeros() as usize]);
+                    next.push(StateId::new(shard, free[shard] as u32).to_bits(), &self.shared.budget)?;
+                    free[shard] += 1;
+                    new &= new - 1;
+                }
             }
         }
         Ok(())
