@@ -135,25 +135,33 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
         }));
     }
 
-    /// Hashes the states of `raw`, takes over those that were not taken over lately, and empties `raw`.
-    pub(crate) fn take_over(&mut self, raw: &mut Self, recent: &mut Recent, place: &mut Place) {
+    /// Hashes the states of `raw`, takes over those that were not taken over lately, and empties `raw`. `note` is told
+    /// the hash of each state that is taken over, and its number here.
+    #[inline]
+    pub(crate) fn take_over(
+        &mut self,
+        raw: &mut Self,
+        recent: &mut Recent,
+        place: &mut Place,
+        mut note: impl FnMut(u64, u32),
+    ) {
         place.phase = Phase::Hash;
         if std::mem::needs_drop::<S>() {
             for (state, parent) in raw.states.drain(..).zip(&raw.parents) {
                 place.state = *parent;
-                self.take(Moved(state), *parent, recent);
+                self.take(Moved(state), *parent, recent, &mut note);
             }
         } else {
             for (state, parent) in raw.states.iter().zip(&raw.parents) {
                 place.state = *parent;
-                self.take(state, *parent, recent);
+                self.take(state, *parent, recent, &mut note);
             }
         }
         raw.clear();
     }
 
     #[inline]
-    fn take(&mut self, state: impl Storable<S>, parent: StateId, recent: &mut Recent) {
+    fn take(&mut self, state: impl Storable<S>, parent: StateId, recent: &mut Recent, note: &mut impl FnMut(u64, u32)) {
         let hash = hash_of(state.state());
         let number = recent.like(hash);
         let other = *number as usize;
@@ -161,6 +169,7 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
             return;
         }
         *number = self.hashes.len() as u32;
+        note(hash, *number);
         self.states.push(state.into_state());
         self.parents.push(parent);
         self.hashes.push(hash);
@@ -231,10 +240,10 @@ mod tests {
     fn of_equal_states_the_first_is_taken_over() {
         let (mut candidates, mut recent) = (Candidates::default(), Recent::new());
         let mut block = raw(["a", "b", "a", "a", "c", "b"].map(String::from));
-        candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone());
+        candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone(), |_, _| ());
         assert_eq!(block.len(), 0);
         // From a later block as well.
-        candidates.take_over(&mut raw(["c", "d"].map(String::from)), &mut recent, &mut NOWHERE.clone());
+        candidates.take_over(&mut raw(["c", "d"].map(String::from)), &mut recent, &mut NOWHERE.clone(), |_, _| ());
         let expected = [("a", 0), ("b", 1), ("c", 4), ("d", 1)].map(|(state, parent)| (state.to_owned(), parent));
         assert_eq!(taken(&candidates), expected);
     }
@@ -248,7 +257,7 @@ mod tests {
         }
         let (mut candidates, mut recent) = (Candidates::default(), Recent::new());
         let mut block = raw([1, 1, 2, 2, 3].map(Colliding));
-        candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone());
+        candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone(), |_, _| ());
         assert_eq!(taken(&candidates), [(Colliding(1), 0), (Colliding(2), 2), (Colliding(3), 4)]);
     }
 
@@ -258,7 +267,7 @@ mod tests {
         let mut recent = Recent::new();
         for states in [0..5_000_u64, 0..10, 3..20_000, 0..300] {
             let mut candidates = Candidates::default();
-            candidates.take_over(&mut raw(states.clone()), &mut recent, &mut NOWHERE.clone());
+            candidates.take_over(&mut raw(states.clone()), &mut recent, &mut NOWHERE.clone(), |_, _| ());
             let all = states.clone().zip(0..).collect::<Vec<_>>();
             assert_eq!(taken(&candidates), all, "{states:?}");
         }

@@ -66,46 +66,30 @@ struct Part<S> {
 /// The successors of a part, less some that come twice, and which of them belong to which shard.
 struct Successors<S> {
     candidates: Candidates<S>,
-    /// The places of all candidates: those of each shard together, and in their order.
-    places: Vec<u32>,
-    /// Where the places of each shard end.
-    ends: [u32; SHARDS],
+    /// For each shard the places of its candidates, in their order.
+    places: [Vec<u32>; SHARDS],
 }
 
 impl<S> Default for Successors<S> {
     fn default() -> Self {
-        Self { candidates: Candidates::default(), places: Vec::new(), ends: [0; SHARDS] }
+        Self { candidates: Candidates::default(), places: [const { Vec::new() }; SHARDS] }
     }
 }
 
 impl<S: Clone + PartialEq + Hash> Successors<S> {
+    fn clear(&mut self) {
+        self.candidates.clear();
+        self.places.iter_mut().for_each(Vec::clear);
+    }
+
     fn bytes(&self) -> usize {
-        self.candidates.bytes() + self.places.capacity() * size_of::<u32>()
+        self.candidates.bytes() + self.places.iter().map(|places| places.capacity() * size_of::<u32>()).sum::<usize>()
     }
 
-    /// Sorts the places by shard.
-    fn sort_out(&mut self) {
-        let hashes = self.candidates.hashes();
-        self.places.resize(hashes.len(), 0);
-        self.ends.fill(0);
-        for hash in hashes {
-            self.ends[shard_of(*hash)] += 1;
-        }
-        let mut end = 0;
-        for count in &mut self.ends {
-            // At first where they begin; that moves to where they end as they are entered.
-            end += std::mem::replace(count, end);
-        }
-        for (place, hash) in (0..).zip(hashes) {
-            let end = &mut self.ends[shard_of(*hash)];
-            self.places[*end as usize] = place;
-            *end += 1;
-        }
-    }
-
-    fn places_of(&self, shard: usize) -> &[u32] {
-        let start = if shard == 0 { 0 } else { self.ends[shard - 1] };
-        &self.places[start as usize..self.ends[shard] as usize]
+    /// Takes over a block of candidates, but for those that it has taken over a moment ago.
+    fn take_over(&mut self, block: &mut Candidates<S>, recent: &mut Recent, place: &mut Place) {
+        let Self { candidates, places } = self;
+        candidates.take_over(block, recent, place, |hash, number| places[shard_of(hash)].push(number));
     }
 }
 
@@ -269,8 +253,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
         let Self { shared, parts, .. } = self;
         let part = &parts[index];
         let mut successors = write(&part.successors);
-        let together = &mut successors.candidates;
-        together.clear();
+        successors.clear();
         let state = |id: StateId| shards[id.shard()].state(id.local());
 
         let Worker { expander, pacer, blocks: Pipeline { filling: block, .. }, recent, .. } = worker;
@@ -285,11 +268,10 @@ impl<'c, M: Checkable> Crew<'c, M> {
             let id = StateId::from_bits(*frontier.get(position));
             expander.expand(id, state(id), block);
             if block.len() >= TOGETHER || position + 1 == positions.end {
-                together.take_over(block, recent, &mut expander.place);
+                successors.take_over(block, recent, &mut expander.place);
             }
         }
-        let candidates = together.len();
-        successors.sort_out();
+        let candidates = successors.candidates.len();
         self.candidates.fetch_add(candidates as u64, Relaxed);
 
         let bytes = successors.bytes() + self.marks.len() * candidates.div_ceil(WORD) * size_of::<u64>();
@@ -331,18 +313,18 @@ impl<'c, M: Checkable> Crew<'c, M> {
         let mut firsts: [Vec<First>; 2] = [Vec::new(), Vec::new()];
         for turn in 0..parts.len() + 2 {
             if let Some(number) = turn.checked_sub(2) {
-                let places = parts[number].places_of(index).iter().zip(&firsts[turn % 2]);
+                let places = parts[number].places[index].iter().zip(&firsts[turn % 2]);
                 self.store_part(&mut shard, &parts[number].candidates, places, &mut marks[number], at)?;
             }
             if let Some(part) = turn.checked_sub(1).and_then(|number| parts.get(number)) {
                 let hashes = part.candidates.hashes();
                 let firsts = &mut firsts[(turn - 1) % 2];
                 firsts.clear();
-                firsts.extend(part.places_of(index).iter().map(|place| shard.peek(hashes[*place as usize])));
+                firsts.extend(part.places[index].iter().map(|place| shard.peek(hashes[*place as usize])));
             }
             if let Some(part) = parts.get(turn) {
                 let hashes = part.candidates.hashes();
-                part.places_of(index).iter().for_each(|place| shard.prefetch_slot(hashes[*place as usize]));
+                part.places[index].iter().for_each(|place| shard.prefetch_slot(hashes[*place as usize]));
             }
         }
         Ok(())
