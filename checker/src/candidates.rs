@@ -19,7 +19,7 @@ use crate::shard::{First, Shard, StateId};
 pub(crate) struct Candidates<S> {
     states: Vec<S>,
     parents: Vec<StateId>,
-    hashes: Vec<u64>,
+    hashes: Vec<u32>,
     firsts: Vec<First>,
 }
 
@@ -33,7 +33,7 @@ impl<S> Default for Candidates<S> {
 pub(crate) struct Candidate<S> {
     pub(crate) state: S,
     pub(crate) parent: StateId,
-    pub(crate) hash: u64,
+    pub(crate) hash: u32,
     pub(crate) first: First,
 }
 
@@ -109,13 +109,13 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
     pub(crate) fn bytes(&self) -> usize {
         self.states.capacity() * size_of::<S>()
             + self.parents.capacity() * size_of::<StateId>()
-            + self.hashes.capacity() * size_of::<u64>()
+            + self.hashes.capacity() * size_of::<u32>()
             + self.firsts.capacity() * size_of::<First>()
     }
 
     /// The hashes of the states that have been hashed.
     #[inline]
-    pub(crate) fn hashes(&self) -> &[u64] {
+    pub(crate) fn hashes(&self) -> &[u32] {
         &self.hashes
     }
 
@@ -143,7 +143,7 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
         raw: &mut Self,
         recent: &mut Recent,
         place: &mut Place,
-        mut note: impl FnMut(u64, u32),
+        mut note: impl FnMut(u32, u32),
     ) {
         place.phase = Phase::Hash;
         if std::mem::needs_drop::<S>() {
@@ -161,7 +161,7 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
     }
 
     #[inline]
-    fn take(&mut self, state: impl Storable<S>, parent: StateId, recent: &mut Recent, note: &mut impl FnMut(u64, u32)) {
+    fn take(&mut self, state: impl Storable<S>, parent: StateId, recent: &mut Recent, note: &mut impl FnMut(u32, u32)) {
         let hash = hash_of(state.state());
         let number = recent.like(hash);
         let other = *number as usize;
@@ -177,7 +177,7 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
 
     /// Asks for the slots where the candidates belong.
     #[inline]
-    pub(crate) fn ask_for_slots<'s>(&self, shard: impl Fn(u64) -> &'s Shard<S>)
+    pub(crate) fn ask_for_slots<'s>(&self, shard: impl Fn(u32) -> &'s Shard<S>)
     where
         S: 's,
     {
@@ -186,7 +186,7 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
 
     /// Finds the first state that each could be equal to, and asks for it.
     #[inline]
-    pub(crate) fn ask_for_states<'s>(&mut self, shard: impl Fn(u64) -> &'s Shard<S>)
+    pub(crate) fn ask_for_states<'s>(&mut self, shard: impl Fn(u32) -> &'s Shard<S>)
     where
         S: 's,
     {

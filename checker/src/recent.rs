@@ -16,8 +16,7 @@ impl Recent {
 
     /// The number that was noted last for a hash like this one.
     #[inline]
-    pub(crate) fn like(&mut self, hash: u64) -> &mut u32 {
-        // Neither the bits that say the shard nor those that say the line: each shard is to have its share of this.
-        &mut self.0[(hash >> 32) as usize % Self::LEN]
+    pub(crate) fn like(&mut self, hash: u32) -> &mut u32 {
+        &mut self.0[hash as usize % Self::LEN]
     }
 }

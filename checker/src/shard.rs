@@ -5,8 +5,8 @@
 //! other states; equality is decided on the states.
 //!
 //! ```text
-//!  hash    shard | not used | tag | line        the line has the lowest k - 4 bits, the tag those up to bit 26
-//!  entry                1 | tag | number        the tag goes down to bit k
+//!  hash    shard | tag | line        the line has the lowest k - 4 bits, the tag those up to bit 26
+//!  entry       1 | tag | number      the tag goes down to bit k
 //! ```
 //!
 //! The home of a state is a line of 16 slots, which fills one line of the cache and is looked at as a whole; what finds
@@ -31,10 +31,10 @@ const LOCAL_BITS: u32 = 32 - SHARD_BITS;
 /// The last number is left out, so that no id is [`StateId::NONE`].
 const LOCAL_MAX: usize = (1 << LOCAL_BITS) - 1;
 
-/// The shard of a state with this hash: its uppermost bits, which neither slots nor tags use.
+/// The shard of a state with this hash: its uppermost bits, which neither lines nor tags use.
 #[inline]
-pub(crate) fn shard_of(hash: u64) -> usize {
-    (hash >> (64 - SHARD_BITS)) as usize
+pub(crate) fn shard_of(hash: u32) -> usize {
+    (hash >> LOCAL_BITS) as usize
 }
 
 /// A visited state: the shard and the number within it.
@@ -245,18 +245,18 @@ impl<S: PartialEq + Hash> Shard<S> {
     /// The line where a search for `hash` begins. It goes through the whole line, and only then to the next: so the
     /// memory has to be waited for once, nearly always.
     #[inline]
-    fn home(&self, hash: u64) -> usize {
-        (hash as u32 & (self.numbers >> LINE_BITS)) as usize
+    fn home(&self, hash: u32) -> usize {
+        (hash & (self.numbers >> LINE_BITS)) as usize
     }
     /// What an entry is besides the number of its state.
     #[inline]
-    fn mark(&self, hash: u64) -> u32 {
-        ((hash as u32) << LINE_BITS | TAKEN) & !self.numbers
+    fn mark(&self, hash: u32) -> u32 {
+        (hash << LINE_BITS | TAKEN) & !self.numbers
     }
 
     /// Asks for the part of the table where a search for `hash` begins.
     #[inline]
-    pub(crate) fn prefetch_slot(&self, hash: u64) {
+    pub(crate) fn prefetch_slot(&self, hash: u32) {
         if let Some(line) = self.table.get(self.home(hash)) {
             prefetch(line);
         }
@@ -264,7 +264,7 @@ impl<S: PartialEq + Hash> Shard<S> {
 
     /// Finds the first state that could be equal, and asks for it.
     #[inline]
-    pub(crate) fn peek(&self, hash: u64) -> First {
+    pub(crate) fn peek(&self, hash: u32) -> First {
         let Some(line) = self.table.get(self.home(hash)) else { return First::UNKNOWN };
         let Some(index) = line.marked(self.mark(hash), self.numbers).first() else { return First::UNKNOWN };
         let local = self.local(line.0[index]);
@@ -274,7 +274,7 @@ impl<S: PartialEq + Hash> Shard<S> {
 
     /// Looks for an equal state, at first where [`Shard::peek`] said.
     #[inline]
-    pub(crate) fn probe(&self, hash: u64, first: First, state: &S) -> Probe {
+    pub(crate) fn probe(&self, hash: u32, first: First, state: &S) -> Probe {
         if first != First::UNKNOWN && self.states.get(first.0 as usize) == state {
             return Probe::Known(first.0);
         }
@@ -282,7 +282,7 @@ impl<S: PartialEq + Hash> Shard<S> {
     }
 
     #[inline]
-    fn search(&self, hash: u64, state: &S) -> Probe {
+    fn search(&self, hash: u32, state: &S) -> Probe {
         let mark = self.mark(hash);
         let mut home = self.home(hash);
         while let Some(line) = self.table.get(home) {
@@ -470,10 +470,10 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn four_at_a_time_see_what_one_at_a_time_sees() {
-        let mut random = 1_u64;
+        let mut random = 1;
         let mut next = || {
             random = hash_of(&random);
-            random as u32
+            random
         };
         for round in 0..2000 {
             let numbers = u32::MAX >> (5 + round % 24);
