@@ -29,7 +29,7 @@ impl std::fmt::Display for Limit {
 }
 
 /// The memory that the engine has taken and may take. Every buffer that grows with the search asks first, but
-/// for those of a few kilobytes.
+/// for those of a few kilobytes, and the block of successors that each thread is filling.
 #[derive(Debug)]
 pub(crate) struct Budget {
     used: AtomicU64,

@@ -6,8 +6,9 @@
 //! have found them; which of two equal states comes first, its number and its parent depend on nothing else. Last, the
 //! new states are listed in that order, and are the frontier of the next level.
 //!
-//! Expanding changes nothing. So a batch in which anything goes wrong (a panic, or perhaps too many states)
-//! is dropped and done again on one thread, where the first trouble in the order of the search is found.
+//! Expanding changes nothing. So a batch in which anything goes wrong until then (a panic, or perhaps too many states)
+//! is dropped and done again on one thread, where the first trouble in the order of the search is found. If states panic
+//! when they are compared while shards are worked on, one of these panics is told.
 
 use std::hash::Hash;
 use std::ops::Range;
@@ -96,7 +97,7 @@ impl<S: Clone + PartialEq + Hash> Successors<S> {
 #[derive(Default)]
 struct PartResult {
     findings: Findings,
-    /// The memory of the successors and of the marks at those that are new.
+    /// The memory of the successors and of every thread's marks.
     bytes: usize,
 }
 
@@ -235,8 +236,8 @@ impl<'c, M: Checkable> Crew<'c, M> {
         let parts: Vec<&Successors<_>> = locked.iter().map(|successors| &**successors).collect();
         let mut marks = lock(&self.marks[thread]);
         for (marks, part) in marks.iter_mut().zip(&parts) {
-            marks.clear();
-            marks.resize(part.candidates.len().div_ceil(WORD), 0);
+            // No longer than it was counted for.
+            *marks = vec![0; part.candidates.len().div_ceil(WORD)];
         }
         while let Some(shard) = self.shards_to_do.take(thread) {
             self.store_in(shard, &parts, &mut marks);

@@ -1,8 +1,8 @@
-//! What was collected lately. Most states that are reached twice within a level are reached twice soon, from neighbours:
+//! What was collected lately, in the part under way. Most states that are reached twice within a level are reached twice soon, from neighbours:
 //! what is left out here need not be handed from thread to thread.
 
-/// For each of the last hashes, by some of its bits, the number of a candidate that had it. A number can be out of date,
-/// so whoever asks has to look at that candidate.
+/// For some bits of a hash the number of the last candidate that had them. A number can be out of date, or of another
+/// part, so whoever asks has to look at that candidate.
 #[derive(Debug)]
 pub(crate) struct Recent(Box<[u32; Self::LEN]>);
 

@@ -94,6 +94,19 @@ fn states_have_the_same_ids() {
     [2, 3, 8].into_iter().for_each(|threads| assert_eq!(ids(threads), one));
 }
 
+/// With parts of many successors, whose order decides which of several parents a state has.
+#[test]
+fn states_are_reached_in_the_same_way() {
+    let model = TwoPhaseCommit { rms: 5 };
+    let ways = |threads: usize| -> Vec<_> {
+        let (_, space) = Checker::new(&model).threads(threads).batch(1000).run_with_space().unwrap();
+        space.states().map(|(id, _)| space.path_to(id).unwrap()).collect()
+    };
+    let one = ways(1);
+    assert_eq!(one.len(), 8_832);
+    [2, 3, 8].into_iter().for_each(|threads| assert!(ways(threads) == one, "with {threads} threads"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
