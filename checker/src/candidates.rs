@@ -243,13 +243,13 @@ mod tests {
         candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone(), |_, _| ());
         assert_eq!(block.len(), 0);
         // In the block that is filled next as well, and the parents are those of that block.
-        for (state, parent) in [("c", 7), ("d", 8), ("e", 9)] {
+        for (state, parent) in [("d", 7), ("c", 8), ("e", 9)] {
             block.push(state.to_owned());
             block.came_from(StateId::from_bits(parent));
         }
         candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone(), |_, _| ());
         let expected =
-            [("a", 0), ("b", 1), ("c", 4), ("d", 8), ("e", 9)].map(|(state, parent)| (state.to_owned(), parent));
+            [("a", 0), ("b", 1), ("c", 4), ("d", 7), ("e", 9)].map(|(state, parent)| (state.to_owned(), parent));
         assert_eq!(taken(&candidates), expected);
     }
 
