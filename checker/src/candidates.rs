@@ -218,16 +218,22 @@ impl<S: Clone + PartialEq + Hash> Candidates<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hasher::Colliding;
 
     const NOWHERE: Place = Place { phase: Phase::Store, state: StateId::NONE };
 
     fn raw<S: Clone + PartialEq + Hash>(states: impl IntoIterator<Item = S>) -> Candidates<S> {
         let mut raw = Candidates::default();
-        for (number, state) in (0..).zip(states) {
-            raw.push(state);
-            raw.came_from(StateId::from_bits(number));
-        }
+        fill(&mut raw, states.into_iter().zip(0..));
         raw
+    }
+
+    /// With states, each with the number of its parent.
+    fn fill<S: Clone + PartialEq + Hash>(block: &mut Candidates<S>, states: impl IntoIterator<Item = (S, u32)>) {
+        for (state, parent) in states {
+            block.push(state);
+            block.came_from(StateId::from_bits(parent));
+        }
     }
 
     /// The states that are taken over, each with the number of its parent.
@@ -243,10 +249,7 @@ mod tests {
         candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone(), |_, _| ());
         assert_eq!(block.len(), 0);
         // In the block that is filled next as well, and the parents are those of that block.
-        for (state, parent) in [("d", 7), ("c", 8), ("e", 9)] {
-            block.push(state.to_owned());
-            block.came_from(StateId::from_bits(parent));
-        }
+        fill(&mut block, [("d", 7), ("c", 8), ("e", 9)].map(|(state, parent)| (state.to_owned(), parent)));
         candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone(), |_, _| ());
         let expected =
             [("a", 0), ("b", 1), ("c", 4), ("d", 7), ("e", 9)].map(|(state, parent)| (state.to_owned(), parent));
@@ -255,11 +258,6 @@ mod tests {
 
     #[test]
     fn equal_hashes_do_not_make_states_equal() {
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        struct Colliding(u32);
-        impl Hash for Colliding {
-            fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
-        }
         let (mut candidates, mut recent) = (Candidates::default(), Recent::new());
         let mut block = raw([1, 1, 2, 2, 3].map(Colliding));
         candidates.take_over(&mut block, &mut recent, &mut NOWHERE.clone(), |_, _| ());

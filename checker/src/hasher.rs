@@ -104,6 +104,16 @@ impl Hasher for Packer {
     }
 }
 
+/// States that all have the same hash.
+#[cfg(test)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Colliding(pub(crate) u32);
+
+#[cfg(test)]
+impl Hash for Colliding {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

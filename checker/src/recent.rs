@@ -1,5 +1,5 @@
-//! What was collected lately, in the part under way. Most states that are reached twice within a level are reached twice soon, from neighbours:
-//! what is left out here need not be handed from thread to thread.
+//! What was collected lately, in the part under way. Most states that are reached twice within a level are reached twice
+//! soon, from neighbours: what is left out here need not be handed from thread to thread.
 
 /// For some bits of a hash the number of the last candidate that had them. A number can be out of date, or of another
 /// part, so whoever asks has to look at that candidate.

@@ -347,14 +347,16 @@ impl<S: PartialEq + Hash> Shard<S> {
     /// been put into yet.
     fn enter_all(&mut self, old: &[Line]) {
         let is_at_home = |number: usize| !old[number.checked_sub(1).unwrap_or(old.len() - 1)].is_full();
+        // The lowest bit of the old tags.
+        let upper_half = (old.len() * LINE) as u32;
         let (lower, upper) = self.table.split_at_mut(old.len());
         for number in (0..old.len()).filter(|number| is_at_home(*number)) {
-            old[number].split(&mut lower[number], &mut upper[number], (old.len() * LINE) as u32);
+            old[number].split(&mut lower[number], &mut upper[number], upper_half);
         }
         let mut displaced = Vec::with_capacity(Self::TOGETHER);
         for number in (0..old.len()).filter(|number| !is_at_home(*number)) {
             for entry in old[number].entries() {
-                let local = entry & ((old.len() * LINE) as u32 - 1);
+                let local = entry & (upper_half - 1);
                 prefetch(self.states.get(local as usize));
                 displaced.push(local);
                 if displaced.len() == Self::TOGETHER {
@@ -394,6 +396,7 @@ fn enter(table: &mut [Line], slot: usize, entry: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hasher::Colliding;
 
     fn insert<S: Clone + PartialEq + Hash>(shard: &mut Shard<S>, state: S, budget: &Budget) -> bool {
         let hash = hash_of(&state);
@@ -423,11 +426,6 @@ mod tests {
 
     #[test]
     fn equal_hashes_do_not_make_states_equal() {
-        #[derive(Clone, PartialEq, Eq)]
-        struct Colliding(u32);
-        impl Hash for Colliding {
-            fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
-        }
         let budget = Budget::new(None);
         let mut shard = Shard::new();
         for n in 0..1000 {

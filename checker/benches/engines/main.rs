@@ -94,9 +94,10 @@ fn measure(subject: Subject) -> Vec<Row> {
     let mut rows: Vec<Row> = engines.map(|(name, engine)| Row { subject, name, engine, runs: Vec::new() }).collect();
     for round in 0..ROUNDS {
         println!("{}: round {} of {ROUNDS}", subject.name(), round + 1);
-        // Another one begins each time: what a search leaves behind (memory that the host has to find again) is for the next.
-        let first = round % rows.len();
-        let (first, last) = rows.split_at_mut(first);
+        // Another one begins each time: what a search leaves behind is for the next, as memory that the host has to find
+        // again.
+        let begin = round % rows.len();
+        let (first, last) = rows.split_at_mut(begin);
         for row in last.iter_mut().chain(first) {
             let slow = row.runs.first().is_some_and(|run| run.seconds > SLOW_SECONDS);
             if slow && round % 3 != 0 {
