@@ -1,24 +1,23 @@
 //! A barrier that can be broken, so that nobody waits for a thread that is gone.
 
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// All threads wait for each other, again and again.
+///
+/// Whoever arrives early watches `meetings` for a while and only then sleeps, and nobody calls for threads that are
+/// awake: most meetings need neither a lock nor the system.
 #[derive(Debug)]
 pub(crate) struct Barrier {
     threads: usize,
     spins: usize,
-    waiting: Mutex<Waiting>,
-    all_here: Condvar,
-    /// The number of meetings so far, for those who spin.
+    arrived: AtomicUsize,
+    /// How many there were, or [`Barrier::BROKEN`].
     meetings: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    threads: usize,
-    meetings: u64,
-    broken: bool,
+    /// How many threads sleep, or are about to.
+    asleep: AtomicUsize,
+    bed: Mutex<()>,
+    all_here: Condvar,
 }
 
 /// The barrier was broken: there is nothing to wait for any more.
@@ -26,51 +25,75 @@ struct Waiting {
 pub(crate) struct Broken;
 
 impl Barrier {
+    const BROKEN: u64 = u64::MAX;
     /// Threads mostly arrive within a few microseconds of each other, and being woken takes longer than that.
     /// But with more threads than processors, spinning only keeps the others from arriving.
     const SPINS: usize = 4000;
 
     pub(crate) fn new(threads: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let spins = if threads <= processors { Self::SPINS } else { 0 };
-        Self { threads, spins, waiting: Mutex::default(), all_here: Condvar::new(), meetings: AtomicU64::new(0) }
+        Self {
+            threads,
+            spins: if threads <= processors { Self::SPINS } else { 0 },
+            arrived: AtomicUsize::new(0),
+            meetings: AtomicU64::new(0),
+            asleep: AtomicUsize::new(0),
+            bed: Mutex::new(()),
+            all_here: Condvar::new(),
+        }
     }
 
     /// Waits for all threads.
     pub(crate) fn wait(&self) -> Result<(), Broken> {
-        let mut waiting = self.lock();
-        if waiting.broken {
+        let before = self.meetings.load(SeqCst);
+        if before == Self::BROKEN {
             return Err(Broken);
         }
-        waiting.threads += 1;
-        if waiting.threads == self.threads {
-            waiting.threads = 0;
-            waiting.meetings += 1;
-            self.meetings.store(waiting.meetings, Release);
-            self.all_here.notify_all();
-            return Ok(());
+        if self.arrived.fetch_add(1, AcqRel) + 1 == self.threads {
+            // Nobody arrives for the next meeting before this one is counted.
+            self.arrived.store(0, Relaxed);
+            let counted = self.meetings.compare_exchange(before, before + 1, SeqCst, SeqCst);
+            self.wake();
+            return counted.map(drop).map_err(|_| Broken);
         }
-        let mine = waiting.meetings;
-        drop(waiting);
-        for _ in 0..self.spins {
-            if self.meetings.load(Acquire) != mine {
-                return Ok(());
-            }
-            std::hint::spin_loop();
+        let is_over = || self.meetings.load(SeqCst) != before;
+        if !self.spin_until(is_over) {
+            self.sleep_until(is_over);
         }
-        let waiting = self.all_here.wait_while(self.lock(), |waiting| waiting.meetings == mine && !waiting.broken);
-        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        if waiting.meetings == mine { Err(Broken) } else { Ok(()) }
+        if self.meetings.load(SeqCst) == Self::BROKEN { Err(Broken) } else { Ok(()) }
     }
 
     /// Sends everybody home, now and ever after.
     pub(crate) fn break_up(&self) {
-        self.lock().broken = true;
-        self.all_here.notify_all();
+        self.meetings.store(Self::BROKEN, SeqCst);
+        self.wake();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn spin_until(&self, is_time: impl Fn() -> bool) -> bool {
+        for _ in 0..self.spins {
+            if is_time() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
+
+    /// Whoever goes to sleep says so before it looks for the last time, and whoever wakes others has changed what they
+    /// look at before it asks whether anybody sleeps. So one of the two sees what the other did.
+    fn sleep_until(&self, is_time: impl Fn() -> bool) {
+        let bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.asleep.fetch_add(1, SeqCst);
+        drop(self.all_here.wait_while(bed, |()| !is_time()));
+        self.asleep.fetch_sub(1, SeqCst);
+    }
+
+    fn wake(&self) {
+        if self.asleep.load(SeqCst) > 0 {
+            // Who is about to sleep holds the lock until it does.
+            drop(self.bed.lock());
+            self.all_here.notify_all();
+        }
     }
 }
 
@@ -86,36 +109,43 @@ impl Drop for BreakOnDrop<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
     use super::*;
 
+    /// Threads that spin as long as it takes, that always sleep, and that sometimes do.
     #[test]
     fn nobody_goes_on_before_everybody_is_there() {
-        let barrier = Barrier::new(3);
-        let arrived = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    for round in 1..=100 {
-                        arrived.fetch_add(1, Relaxed);
-                        barrier.wait().unwrap();
-                        assert_eq!(arrived.load(Relaxed), 3 * round);
-                        barrier.wait().unwrap();
-                    }
-                });
-            }
-        });
+        for (spins, rounds) in [(usize::MAX, 20), (0, 500), (20, 500)] {
+            let barrier = Barrier { spins, ..Barrier::new(3) };
+            let arrived = AtomicUsize::new(0);
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| {
+                        for round in 1..=rounds {
+                            arrived.fetch_add(1, Relaxed);
+                            barrier.wait().unwrap();
+                            assert_eq!(arrived.load(Relaxed), 3 * round);
+                            barrier.wait().unwrap();
+                        }
+                    });
+                }
+            });
+            assert_eq!(barrier.asleep.into_inner(), 0);
+        }
     }
 
     #[test]
     fn a_broken_barrier_lets_everybody_go() {
-        let barrier = Barrier::new(2);
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| barrier.wait());
-            drop(BreakOnDrop(&barrier));
-            assert!(waiting.join().unwrap().is_err());
-        });
-        assert!(barrier.wait().is_err());
+        for spins in [usize::MAX, 0] {
+            let barrier = Barrier { spins, ..Barrier::new(2) };
+            std::thread::scope(|scope| {
+                let waiting = scope.spawn(|| barrier.wait());
+                while barrier.arrived.load(Relaxed) == 0 {
+                    std::thread::yield_now();
+                }
+                drop(BreakOnDrop(&barrier));
+                assert!(waiting.join().unwrap().is_err());
+            });
+            assert!(barrier.wait().is_err());
+        }
     }
 }

@@ -22,6 +22,7 @@ mod limits;
 mod liveness;
 mod parallel;
 mod pieces;
+mod placement;
 mod prefetch;
 mod recent;
 mod replay;

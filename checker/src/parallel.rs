@@ -23,6 +23,7 @@ use crate::error::{Phase, message_of};
 use crate::expand::{Expander, Findings, Place};
 use crate::limits::{Limit, Pacer};
 use crate::pieces::Pieces;
+use crate::placement::Placement;
 use crate::prefetch::prefetch;
 use crate::recent::Recent;
 use crate::search::{Shared, Stop};
@@ -38,6 +39,7 @@ const PART_CANDIDATES: u64 = 2048;
 pub(crate) struct Crew<'c, M: Checkable> {
     shared: &'c Shared<'c, M>,
     pub(crate) barrier: Barrier,
+    placement: Placement,
     parts: Vec<Part<M::State>>,
     /// Of each thread.
     marks: Vec<Mutex<Marks>>,
@@ -114,7 +116,12 @@ pub(crate) struct Worker<'c, M: Checkable> {
     pub(crate) expander: Expander<'c, M>,
     pub(crate) pacer: Pacer,
     recent: Recent,
+    firsts: Firsts,
 }
+
+/// What the last part found, and the one before it, when successors are looked up. (Kept, because threads that ask for
+/// memory wait for each other.)
+type Firsts = [Vec<First>; 2];
 
 impl<'c, M: Checkable> Worker<'c, M> {
     pub(crate) fn new(shared: &'c Shared<'c, M>) -> Self {
@@ -124,6 +131,7 @@ impl<'c, M: Checkable> Worker<'c, M> {
             pacer: Pacer::new(),
             blocks: Pipeline::new(),
             recent: Recent::new(),
+            firsts: Firsts::default(),
         }
     }
 }
@@ -140,11 +148,15 @@ pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 impl<'c, M: Checkable> Crew<'c, M> {
     pub(crate) fn new(shared: &'c Shared<'c, M>, threads: usize) -> Self {
+        shared.shards.iter().for_each(|shard| write(shard).expect_many(&shared.budget));
+        let placement = Placement::new(threads);
+        placement.keep_apart(0);
         let part = |_| Part { successors: RwLock::default(), result: Mutex::default() };
         let marks = || Mutex::new(vec![Vec::new(); threads * PARTS_PER_THREAD]);
         Self {
             shared,
             barrier: Barrier::new(threads),
+            placement,
             parts: (0..threads * PARTS_PER_THREAD).map(part).collect(),
             marks: std::iter::repeat_with(marks).take(threads).collect(),
             job: RwLock::default(),
@@ -165,6 +177,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
     /// What every thread but the first does until the search is over. The first has the number 0.
     pub(crate) fn follow(&self, number: usize) {
         let mut worker = Worker { number, ..Worker::new(self.shared) };
+        self.placement.keep_apart(number);
         while self.barrier.wait().is_ok() && self.work(&mut worker).is_ok() {}
     }
 
@@ -202,6 +215,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
 
     /// A batch, as every thread sees it.
     fn work(&self, worker: &mut Worker<'c, M>) -> Result<(), Broken> {
+        self.placement.keep_apart(worker.number);
         let job = read(&self.job);
         self.expand_parts(&job, worker);
         self.barrier.wait()?;
@@ -209,7 +223,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
             self.failed.store(true, Relaxed);
         }
         if !self.failed.load(Relaxed) {
-            self.store_shards(worker.number);
+            self.store_shards(worker.number, &mut worker.firsts);
         }
         drop(job);
         self.barrier.wait()
@@ -231,7 +245,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
     }
 
     /// Nobody changes the list of successors of any part meanwhile.
-    fn store_shards(&self, thread: usize) {
+    fn store_shards(&self, thread: usize, firsts: &mut Firsts) {
         let locked: Vec<_> = self.parts.iter().map(|part| read(&part.successors)).collect();
         let parts: Vec<&Successors<_>> = locked.iter().map(|successors| &**successors).collect();
         let mut marks = lock(&self.marks[thread]);
@@ -240,7 +254,7 @@ impl<'c, M: Checkable> Crew<'c, M> {
             *marks = vec![0; part.candidates.len().div_ceil(WORD)];
         }
         while let Some(shard) = self.shards_to_do.take(thread) {
-            self.store_in(shard, &parts, &mut marks);
+            self.store_in(shard, &parts, &mut marks, firsts);
         }
     }
 
@@ -289,9 +303,10 @@ impl<'c, M: Checkable> Crew<'c, M> {
         Ok(())
     }
 
-    fn store_in(&self, index: usize, parts: &[&Successors<M::State>], marks: &mut Marks) {
+    fn store_in(&self, index: usize, parts: &[&Successors<M::State>], marks: &mut Marks, firsts: &mut Firsts) {
         let mut place = Place { phase: Phase::Store, state: StateId::NONE };
-        let stored = catch_unwind(AssertUnwindSafe(|| self.store_successors(index, parts, marks, &mut place)));
+        let stored =
+            catch_unwind(AssertUnwindSafe(|| self.store_successors(index, parts, (marks, firsts), &mut place)));
         let stop = match stored {
             Ok(Ok(())) => return,
             Ok(Err(limit)) => Stop::Limit(limit),
@@ -306,12 +321,10 @@ impl<'c, M: Checkable> Crew<'c, M> {
         &self,
         index: usize,
         parts: &[&Successors<M::State>],
-        marks: &mut Marks,
+        (marks, firsts): (&mut Marks, &mut Firsts),
         at: &mut Place,
     ) -> Result<(), Limit> {
         let mut shard = write(&self.shared.shards[index]);
-        // What the last part found, and the one before it.
-        let mut firsts: [Vec<First>; 2] = [Vec::new(), Vec::new()];
         for turn in 0..parts.len() + 2 {
             if let Some(number) = turn.checked_sub(2) {
                 let places = parts[number].places[index].iter().zip(&firsts[turn % 2]);

@@ -56,16 +56,31 @@ impl<T> Pieces<T> {
 
     #[cold]
     fn make_room(&mut self, index: usize, budget: &Budget) -> Result<(), Limit> {
+        let before = self.pieces.get(index).map_or(0, Vec::capacity);
+        let after = if index == 0 { before.saturating_mul(2).clamp(8, Self::ITEMS) } else { Self::ITEMS };
+        self.widen(index, after, budget)
+    }
+
+    /// Lets a piece have this capacity.
+    fn widen(&mut self, index: usize, capacity: usize, budget: &Budget) -> Result<(), Limit> {
+        budget.reserve(capacity * size_of::<T>())?;
         if index == self.pieces.len() {
             self.pieces.push(Vec::new());
         }
         let piece = &mut self.pieces[index];
         let before = piece.capacity();
-        let after = if index == 0 { before.saturating_mul(2).clamp(8, Self::ITEMS) } else { Self::ITEMS };
-        budget.reserve(after * size_of::<T>())?;
-        let grown = piece.try_reserve_exact(after - piece.len());
-        budget.release(before.saturating_mul(size_of::<T>()));
-        grown.map_err(|_| Limit::Memory)
+        let widened = piece.try_reserve_exact(capacity - piece.len());
+        let unused = if widened.is_ok() { before } else { capacity };
+        budget.release(unused.saturating_mul(size_of::<T>()));
+        widened.map_err(|_| Limit::Memory)
+    }
+
+    /// Begins with a piece of full size, if there is memory for it.
+    pub(crate) fn expect_many(&mut self, budget: &Budget) {
+        if self.pieces.first().is_none_or(|piece| piece.capacity() < Self::ITEMS) {
+            // Whoever needs the memory is told that there is none.
+            let _ = self.widen(0, Self::ITEMS, budget);
+        }
     }
 
     /// Forgets the items and keeps the memory.
@@ -104,6 +119,28 @@ mod tests {
         let taken = (0..).take_while(|n| list.push(*n, &budget).is_ok()).count();
         assert!(taken > 15_000, "{taken}");
         assert!(budget.peak() <= 100_000);
+    }
+
+    #[test]
+    fn where_many_are_expected_the_first_piece_is_not_moved() {
+        let budget = Budget::new(None);
+        let mut list = Pieces::new();
+        (0..9_u32).for_each(|n| list.push(n, &budget).unwrap());
+        list.expect_many(&budget);
+        let (first, used) = (std::ptr::from_ref(list.get(0)), budget.used());
+        assert_eq!(used, 4 * Pieces::<u32>::ITEMS as u64);
+        (9..Pieces::<u32>::ITEMS as u32).for_each(|n| list.push(n, &budget).unwrap());
+        assert_eq!((std::ptr::from_ref(list.get(0)), budget.used()), (first, used));
+        assert!(list.pieces().flatten().copied().eq(0..Pieces::<u32>::ITEMS as u32));
+    }
+
+    #[test]
+    fn what_is_expected_may_be_refused() {
+        let budget = Budget::new(Some(100));
+        let mut list = Pieces::new();
+        list.push(1_u8, &budget).unwrap();
+        list.expect_many(&budget);
+        assert_eq!((budget.used(), *list.get(0)), (8, 1));
     }
 
     #[test]

@@ -111,13 +111,15 @@ impl<'c, M: Checkable> Search<'c, M> {
     const STRETCH: usize = 4096;
     /// A level from this size on is worth the meetings of several threads.
     const LARGE: usize = 2048;
+    /// From this size on the other threads are started, so that they are there when a large level comes.
+    const GROWING: usize = Self::LARGE / 4;
 
     fn new(shared: &'c Shared<'c, M>) -> Self {
         let worker = Worker::new(shared);
         Self { shared, next: Pieces::new(), states: 0, depth: 0, findings: worker.expander.findings.clone(), worker }
     }
 
-    /// `crew` is filled when the first large level comes, and its threads leave when this returns.
+    /// `crew` is filled when levels grow large, and its threads leave when this returns.
     fn run<'scope>(&mut self, scope: &'scope Scope<'scope, '_>, crew: &'scope OnceLock<Crew<'c, M>>) -> Result<(), Stop>
     where
         'c: 'scope,
@@ -134,17 +136,10 @@ impl<'c, M: Checkable> Search<'c, M> {
         while self.next.len() > 0 {
             let before = self.stored();
             self.begin_level();
-            let crew = self.is_large_level().then(|| crew.get_or_init(|| self.hire()));
-            if let Some(crew) = crew.filter(|_| dismiss.is_none()) {
-                dismiss = Some(BreakOnDrop(&crew.barrier));
-                for number in 1..self.shared.checker.threads {
-                    scope.spawn(move || {
-                        let _dismiss = BreakOnDrop(&crew.barrier);
-                        crew.follow(number);
-                    });
-                }
+            if dismiss.is_none() && self.has_level_of(Self::GROWING) {
+                dismiss = Some(self.hire(scope, crew.get_or_init(|| self.crew())));
             }
-            let result = match crew {
+            let result = match crew.get().filter(|_| self.has_level_of(Self::LARGE)) {
                 Some(crew) => self.level_with(crew),
                 None => self.level(),
             };
@@ -159,14 +154,29 @@ impl<'c, M: Checkable> Search<'c, M> {
         self.next.clear();
     }
 
-    fn is_large_level(&self) -> bool {
+    /// Whether there are other threads to work with, and at least this many states in the level for them.
+    fn has_level_of(&self, states: usize) -> bool {
         let Checker { threads, batch, .. } = self.shared.checker;
-        let large = if batch.is_some() { 1 } else { Self::LARGE };
-        *threads > 1 && read(&self.shared.frontier).len() >= large
+        let enough = if batch.is_some() { 1 } else { states };
+        *threads > 1 && read(&self.shared.frontier).len() >= enough
     }
 
-    fn hire(&self) -> Crew<'c, M> {
+    fn crew(&self) -> Crew<'c, M> {
         Crew::new(self.shared, self.shared.checker.threads)
+    }
+
+    /// Starts the other threads, until what this returns is dropped.
+    fn hire<'scope>(&self, scope: &'scope Scope<'scope, '_>, crew: &'scope Crew<'c, M>) -> BreakOnDrop<'scope>
+    where
+        'c: 'scope,
+    {
+        for number in 1..self.shared.checker.threads {
+            scope.spawn(move || {
+                let _dismiss = BreakOnDrop(&crew.barrier);
+                crew.follow(number);
+            });
+        }
+        BreakOnDrop(&crew.barrier)
     }
 
     /// Expands a level on this thread.

@@ -224,6 +224,12 @@ impl<S: PartialEq + Hash> Shard<S> {
         Self { states: Pieces::new(), parents: Pieces::new(), table: Vec::new(), numbers: LINE as u32 - 1 }
     }
 
+    /// Takes the memory for some more states, if it is there: threads that ask for memory wait for each other.
+    pub(crate) fn expect_many(&mut self, budget: &Budget) {
+        self.states.expect_many(budget);
+        self.parents.expect_many(budget);
+    }
+
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.states.len()
