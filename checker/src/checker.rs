@@ -22,8 +22,8 @@ impl<M: Sync + Model<State: Clone + PartialEq + Hash + Send + Sync>> Checkable f
 
 type IsFinal<M> = fn(&M, &<M as Model>::State) -> bool;
 type KindOf<M> = fn(&M, &<M as Model>::Action) -> usize;
-type InPlace<M> = fn(&M, &mut <M as Model>::State, <M as Model>::Action) -> bool;
-type Canonical<M> = fn(&M, &<M as Model>::State) -> <M as Model>::State;
+pub(crate) type InPlace<M> = fn(&M, &mut <M as Model>::State, <M as Model>::Action) -> bool;
+pub(crate) type Canonical<M> = fn(&M, &<M as Model>::State) -> <M as Model>::State;
 
 /// The report about a model.
 pub type ReportOf<M> = Report<<M as Model>::State, <M as Model>::Action>;

@@ -3,7 +3,7 @@
 use stateright::{Expectation, Property};
 
 use crate::candidates::Candidates;
-use crate::checker::{Checkable, Checker};
+use crate::checker::{Canonical, Checkable, Checker, InPlace};
 use crate::error::Phase;
 use crate::shard::StateId;
 
@@ -55,6 +55,59 @@ pub(crate) struct Place {
     pub(crate) state: StateId,
 }
 
+/// What a checker says of steps, at hand while many are taken.
+struct Steps<'c, M: Checkable> {
+    model: &'c M,
+    in_place: Option<InPlace<M>>,
+    symmetry: Option<Canonical<M>>,
+}
+
+impl<'c, M: Checkable> Steps<'c, M> {
+    #[inline]
+    fn of(checker: &Checker<'c, M>) -> Self {
+        Self { model: checker.model, in_place: checker.in_place, symmetry: checker.symmetry }
+    }
+
+    /// Collects the state after an action, if there is one; whether it lies within the boundary.
+    /// (A state is passed on as seldom as possible: a copy of what was just written waits until the writing is done.)
+    #[inline]
+    fn take(
+        &self,
+        state: &M::State,
+        action: M::Action,
+        candidates: &mut Candidates<M::State>,
+        place: &mut Place,
+    ) -> Option<bool> {
+        place.phase = Phase::NextState;
+        let next = match self.in_place {
+            None => candidates.push(self.model.next_state(state, action)?),
+            Some(step) => {
+                let next = candidates.push(state.clone());
+                if !step(self.model, next, action) {
+                    candidates.pop();
+                    return None;
+                }
+                next
+            }
+        };
+        Some(self.judge(next, place))
+    }
+
+    /// Whether a state lies within the boundary; then it is turned into its canonical form.
+    #[inline]
+    fn judge(&self, state: &mut M::State, place: &mut Place) -> bool {
+        place.phase = Phase::Boundary;
+        if !self.model.within_boundary(state) {
+            return false;
+        }
+        if let Some(canonical) = self.symmetry {
+            place.phase = Phase::Canonical;
+            *state = canonical(self.model, state);
+        }
+        true
+    }
+}
+
 /// Examines states one after the other.
 pub(crate) struct Expander<'c, M: Checkable> {
     checker: &'c Checker<'c, M>,
@@ -92,47 +145,12 @@ impl<'c, M: Checkable> Expander<'c, M> {
     /// Collects a state if it lies within the boundary, in its canonical form; says whether it does.
     #[inline]
     pub(crate) fn admit(&mut self, state: M::State, candidates: &mut Candidates<M::State>) -> bool {
-        let state = candidates.push(state);
-        let inside = self.judge(state);
+        let inside = Steps::of(self.checker).judge(candidates.push(state), &mut self.place);
         if !inside {
             candidates.pop();
+            self.findings.cut += 1;
         }
         inside
-    }
-
-    /// Whether a state lies within the boundary; then it is turned into its canonical form.
-    #[inline]
-    fn judge(&mut self, state: &mut M::State) -> bool {
-        let model = self.checker.model;
-        self.place.phase = Phase::Boundary;
-        if !model.within_boundary(state) {
-            self.findings.cut += 1;
-            return false;
-        }
-        if let Some(canonical) = self.checker.symmetry {
-            self.place.phase = Phase::Canonical;
-            *state = canonical(model, state);
-        }
-        true
-    }
-
-    /// Collects the state after an action, if there is one: whether there is, and whether it lies within the boundary.
-    /// (A state is passed on as seldom as possible: a copy of what was just written waits until the writing is done.)
-    #[inline]
-    fn step(&mut self, state: &M::State, action: M::Action, candidates: &mut Candidates<M::State>) -> (bool, bool) {
-        let model = self.checker.model;
-        self.place.phase = Phase::NextState;
-        let Some(step) = self.checker.in_place else {
-            let Some(next) = model.next_state(state, action) else { return (false, false) };
-            return (true, self.admit(next, candidates));
-        };
-        let next = candidates.push(state.clone());
-        let possible = step(model, next, action);
-        let inside = possible && self.judge(next);
-        if !inside {
-            candidates.pop();
-        }
-        (possible, inside)
     }
 
     /// Examines `state` and collects the states after it, in the order of the actions.
@@ -141,31 +159,37 @@ impl<'c, M: Checkable> Expander<'c, M> {
         self.place.state = id;
         self.findings.examined += 1;
         self.look_at_properties(id, state);
-        let model = self.checker.model;
 
-        self.place.phase = Phase::Actions;
-        let mut actions = std::mem::take(&mut self.actions);
-        model.actions(state, &mut actions);
-        let mut has_steps = false;
+        let Self { actions, findings, place, .. } = self;
+        let steps = Steps::of(self.checker);
+        place.phase = Phase::Actions;
+        steps.model.actions(state, actions);
+        let (mut possible, mut inside) = (0, 0);
         for action in actions.drain(..) {
             let kind = self.checker.kinds.map(|(_, kind_of)| {
-                self.place.phase = Phase::Kind;
-                kind_of(model, &action)
+                place.phase = Phase::Kind;
+                kind_of(steps.model, &action)
             });
-            let (possible, inside) = self.step(state, action, candidates);
-            has_steps |= possible;
-            if !inside {
-                continue;
-            }
-            self.findings.transitions += 1;
-            if let Some(kind) = kind {
-                self.place.phase = Phase::Kind;
-                self.findings.kinds[kind] += 1;
+            match steps.take(state, action, candidates, place) {
+                None => {}
+                Some(false) => {
+                    candidates.pop();
+                    possible += 1;
+                }
+                Some(true) => {
+                    possible += 1;
+                    inside += 1;
+                    if let Some(kind) = kind {
+                        place.phase = Phase::Kind;
+                        findings.kinds[kind] += 1;
+                    }
+                }
             }
         }
-        self.actions = actions;
+        findings.transitions += inside;
+        findings.cut += possible - inside;
         candidates.came_from(id);
-        if !has_steps {
+        if possible == 0 {
             self.note_terminal(id, state);
         }
     }
