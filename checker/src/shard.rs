@@ -5,14 +5,14 @@
 //! other states; equality is decided on the states.
 //!
 //! ```text
-//!  hash    shard | tag | line        the line has the lowest k - 4 bits, the tag those up to bit 26
-//!  entry       1 | tag | number      the tag goes down to bit k
+//!  hash    shard |        tag | line        the line has the lowest k - 4 bits, the tag those up to bit 25
+//!  entry       1 | away | tag | number      the tag goes down to bit k
 //! ```
 //!
 //! The home of a state is a line of 16 slots, which fills one line of the cache and is looked at as a whole; what finds
-//! no place there goes to the next. When the index doubles, the lowest bit of the tag becomes the uppermost bit of the
-//! line, and no state needs to be looked at. Only those behind a full line, which may have come from there, are hashed
-//! again.
+//! no place there goes to the next, and is marked as away. When the index doubles, the lowest bit of the tag becomes the
+//! uppermost bit of the line, and no state needs to be looked at. Only those away from home, whose line the table does
+//! not tell, are hashed again.
 //!
 //! Shards grow one at a time, so growing never needs a second copy of the whole index.
 
@@ -82,8 +82,8 @@ pub(crate) enum Probe {
     Absent(usize),
 }
 
-/// The slots that lie in one line of the cache. An entry is the number of a state, the tag above it, and [`TAKEN`]; 0 is
-/// free. The entries of a line stand before its free slots.
+/// The slots that lie in one line of the cache. An entry is the number of a state, the tag above it, [`AWAY`] where it
+/// is so, and [`TAKEN`]; 0 is free. The entries of a line stand before its free slots.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 struct Line([u32; LINE]);
@@ -92,6 +92,8 @@ const LINE: usize = 1 << LINE_BITS;
 const LINE_BITS: u32 = 4;
 /// The uppermost bit of every entry.
 const TAKEN: u32 = 1 << 31;
+/// The bit of the entries that do not stand in the line where they belong.
+const AWAY: u32 = 1 << 30;
 
 /// A set of slots of a line, one bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,21 +136,18 @@ impl Line {
         Slots(one_at_a_time(&self.0, |entry| entry & TAKEN == 0))
     }
 
-    fn is_full(&self) -> bool {
-        self.0[LINE - 1] != 0
-    }
     fn entries(&self) -> impl Iterator<Item = u32> {
         self.0.iter().copied().take_while(|entry| *entry != 0)
     }
 
-    /// Puts the entries without this bit into one line and those with it, less the bit, into another. Without branches:
-    /// each entry is written to the end of both, and only one of the ends moves on.
+    /// Puts the entries without this bit into one line and those with it, less the bit, into another, and leaves out what
+    /// is away from home. Without branches: each entry is written to the end of both, and one of the ends moves on.
     fn split(&self, without: &mut Self, with: &mut Self, bit: u32) {
         let mut ends = [0; 2];
         for entry in self.entries() {
             without.0[ends[0] % LINE] = entry & !bit;
             with.0[ends[1] % LINE] = entry & !bit;
-            ends[usize::from(entry & bit != 0)] += 1;
+            ends[usize::from(entry & bit != 0)] += usize::from(entry & AWAY == 0);
         }
         without.0[ends[0]..].fill(0);
         with.0[ends[1]..].fill(0);
@@ -254,10 +253,15 @@ impl<S: PartialEq + Hash> Shard<S> {
     fn home(&self, hash: u32) -> usize {
         (hash & (self.numbers >> LINE_BITS)) as usize
     }
-    /// What an entry is besides the number of its state.
+    /// What an entry is besides the number of its state, at home.
     #[inline]
     fn mark(&self, hash: u32) -> u32 {
-        (hash << LINE_BITS | TAKEN) & !self.numbers
+        (hash << LINE_BITS | TAKEN) & !self.not_marked()
+    }
+    /// The bits of an entry that its hash does not tell.
+    #[inline]
+    fn not_marked(&self) -> u32 {
+        self.numbers | AWAY
     }
 
     /// Asks for the part of the table where a search for `hash` begins.
@@ -272,7 +276,7 @@ impl<S: PartialEq + Hash> Shard<S> {
     #[inline]
     pub(crate) fn peek(&self, hash: u32) -> First {
         let Some(line) = self.table.get(self.home(hash)) else { return First::UNKNOWN };
-        let Some(index) = line.marked(self.mark(hash), self.numbers).first() else { return First::UNKNOWN };
+        let Some(index) = line.marked(self.mark(hash), self.not_marked()).first() else { return First::UNKNOWN };
         let local = self.local(line.0[index]);
         prefetch(self.states.get(local));
         First(local as u32)
@@ -292,7 +296,7 @@ impl<S: PartialEq + Hash> Shard<S> {
         let mark = self.mark(hash);
         let mut home = self.home(hash);
         while let Some(line) = self.table.get(home) {
-            let mut marked = line.marked(mark, self.numbers);
+            let mut marked = line.marked(mark, self.not_marked());
             while let Some(index) = marked.first() {
                 let local = self.local(line.0[index]);
                 if self.states.get(local) == state {
@@ -327,8 +331,7 @@ impl<S: PartialEq + Hash> Shard<S> {
         }
         self.parents.push_with(|| parent.0, budget)?;
         self.states.push_with(|| state.into_state(), budget)?;
-        let entry = self.mark(hash) | local as u32;
-        enter(&mut self.table, slot, entry);
+        self.enter(slot, hash, local as u32);
         Ok(local as u32)
     }
 
@@ -349,38 +352,39 @@ impl<S: PartialEq + Hash> Shard<S> {
         Ok(())
     }
 
-    /// Enters everything from a table of half the size. First the entries that stand at home, whose lines nothing else has
-    /// been put into yet.
+    /// Enters everything from a table of half the size. First what stands at home, as long as nothing else is there.
     fn enter_all(&mut self, old: &[Line]) {
-        let is_at_home = |number: usize| !old[number.checked_sub(1).unwrap_or(old.len() - 1)].is_full();
         // The lowest bit of the old tags.
         let upper_half = (old.len() * LINE) as u32;
         let (lower, upper) = self.table.split_at_mut(old.len());
-        for number in (0..old.len()).filter(|number| is_at_home(*number)) {
-            old[number].split(&mut lower[number], &mut upper[number], upper_half);
+        for (line, (lower, upper)) in old.iter().zip(lower.iter_mut().zip(upper)) {
+            line.split(lower, upper, upper_half);
         }
-        let mut displaced = Vec::with_capacity(Self::TOGETHER);
-        for number in (0..old.len()).filter(|number| !is_at_home(*number)) {
-            for entry in old[number].entries() {
-                let local = entry & (upper_half - 1);
-                prefetch(self.states.get(local as usize));
-                displaced.push(local);
-                if displaced.len() == Self::TOGETHER {
-                    self.enter_from_states(&mut displaced);
-                }
+        let mut away = Vec::with_capacity(Self::TOGETHER);
+        for entry in old.iter().flat_map(Line::entries).filter(|entry| entry & AWAY != 0) {
+            let local = entry & (upper_half - 1);
+            prefetch(self.states.get(local as usize));
+            away.push(local);
+            if away.len() == Self::TOGETHER {
+                self.enter_from_states(&mut away);
             }
         }
-        self.enter_from_states(&mut displaced);
+        self.enter_from_states(&mut away);
     }
 
     /// Enters states whose home the old table did not tell.
     fn enter_from_states(&mut self, locals: &mut Vec<u32>) {
         for local in locals.drain(..) {
             let hash = hash_of(self.states.get(local as usize));
-            let slot = free_slot(&self.table, self.home(hash));
-            let entry = self.mark(hash) | local;
-            enter(&mut self.table, slot, entry);
+            self.enter(free_slot(&self.table, self.home(hash)), hash, local);
         }
+    }
+
+    #[inline]
+    fn enter(&mut self, slot: usize, hash: u32, local: u32) {
+        let line = slot >> LINE_BITS;
+        let away = if line == self.home(hash) { 0 } else { AWAY };
+        self.table[line].0[slot & (LINE - 1)] = self.mark(hash) | away | local;
     }
 }
 
@@ -392,11 +396,6 @@ fn free_slot(table: &[Line], mut line: usize) -> usize {
             None => line = (line + 1) & (table.len() - 1),
         }
     }
-}
-
-#[inline]
-fn enter(table: &mut [Line], slot: usize, entry: u32) {
-    table[slot >> LINE_BITS].0[slot & (LINE - 1)] = entry;
 }
 
 #[cfg(test)]
@@ -493,7 +492,6 @@ mod tests {
             let line = Line(entries);
             assert_eq!(line.marked(mark, numbers).0, one_at_a_time(&entries, |entry| entry & !numbers == mark));
             assert_eq!(line.free().0, one_at_a_time(&entries, |entry| entry == 0));
-            assert_eq!(line.is_full(), used == LINE);
         }
     }
 }
