@@ -140,17 +140,16 @@ impl Line {
         self.0.iter().copied().take_while(|entry| *entry != 0)
     }
 
-    /// Puts the entries without this bit into one line and those with it, less the bit, into another, and leaves out what
-    /// is away from home. Without branches: each entry is written to the end of both, and one of the ends moves on.
-    fn split(&self, without: &mut Self, with: &mut Self, bit: u32) {
-        let mut ends = [0; 2];
+    /// The entries at home that have `side` of this bit, without it. There are no branches: each entry is written to the
+    /// end, and the end moves on if it was one of them.
+    fn half(&self, bit: u32, side: u32) -> Self {
+        let (mut half, mut end) = (Self::EMPTY, 0);
         for entry in self.entries() {
-            without.0[ends[0] % LINE] = entry & !bit;
-            with.0[ends[1] % LINE] = entry & !bit;
-            ends[usize::from(entry & bit != 0)] += usize::from(entry & AWAY == 0);
+            half.0[end % LINE] = entry & !bit;
+            end += usize::from(entry & (AWAY | bit) == side);
         }
-        without.0[ends[0]..].fill(0);
-        with.0[ends[1]..].fill(0);
+        half.0[end..].fill(0);
+        half
     }
 }
 
@@ -344,25 +343,24 @@ impl<S: PartialEq + Hash> Shard<S> {
         budget.reserve(lines * size_of::<Line>())?;
         let mut table = Vec::new();
         table.try_reserve_exact(lines).map_err(|_| Limit::Memory)?;
+        // The lowest bit of the old tags.
+        let bit = (self.table.len() * LINE) as u32;
+        for side in [0, bit] {
+            table.extend(self.table.iter().map(|line| line.half(bit, side)));
+        }
         table.resize(lines, Line::EMPTY);
         let old = std::mem::replace(&mut self.table, table);
         self.numbers = (lines * LINE) as u32 - 1;
-        self.enter_all(&old);
+        self.enter_away(&old);
         budget.release(size_of_val(&old[..]));
         Ok(())
     }
 
-    /// Enters everything from a table of half the size. First what stands at home, as long as nothing else is there.
-    fn enter_all(&mut self, old: &[Line]) {
-        // The lowest bit of the old tags.
-        let upper_half = (old.len() * LINE) as u32;
-        let (lower, upper) = self.table.split_at_mut(old.len());
-        for (line, (lower, upper)) in old.iter().zip(lower.iter_mut().zip(upper)) {
-            line.split(lower, upper, upper_half);
-        }
+    /// Enters what a table of half the size has away from home.
+    fn enter_away(&mut self, old: &[Line]) {
         let mut away = Vec::with_capacity(Self::TOGETHER);
         for entry in old.iter().flat_map(Line::entries).filter(|entry| entry & AWAY != 0) {
-            let local = entry & (upper_half - 1);
+            let local = entry & (self.numbers >> 1);
             prefetch(self.states.get(local as usize));
             away.push(local);
             if away.len() == Self::TOGETHER {
