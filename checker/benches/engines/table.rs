@@ -119,19 +119,24 @@ fn targets(text: &mut String, rows: &[&Row], size: usize) -> std::fmt::Result {
     writeln!(text)
 }
 
-/// How often per second one thread can read a random place, if no read waits for another.
+/// How often per second one thread can read a random place, if no read waits for another: the best of several passes,
+/// because this is a limit.
 fn random_probes_per_second(bytes: usize) -> f64 {
-    const PROBES: u64 = 20_000_000;
+    const PASSES: usize = 10;
+    const PROBES: u64 = 10_000_000;
     let words: Vec<u64> = (0..(bytes / 8).max(1) as u64).collect();
-    let (mut random, mut sum) = (1_u64, 0_u64);
-    let started = Instant::now();
-    for _ in 0..PROBES {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let place = ((u128::from(random) * words.len() as u128) >> 64) as usize;
-        sum = sum.wrapping_add(words[place]);
-    }
-    std::hint::black_box(sum);
-    PROBES as f64 / started.elapsed().as_secs_f64()
+    let pass = |_| {
+        let (mut random, mut sum) = (1_u64, 0_u64);
+        let started = Instant::now();
+        for _ in 0..PROBES {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let place = ((u128::from(random) * words.len() as u128) >> 64) as usize;
+            sum = sum.wrapping_add(words[place]);
+        }
+        std::hint::black_box(sum);
+        PROBES as f64 / started.elapsed().as_secs_f64()
+    };
+    (0..PASSES).map(pass).fold(0.0, f64::max)
 }
 
 fn machine(text: &mut String) -> std::fmt::Result {
