@@ -109,43 +109,78 @@ impl Drop for BreakOnDrop<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
     use super::*;
+
+    /// A thread that is never woken is a failure, and not a test without end.
+    fn must_end(test: impl FnOnce() + Send + 'static) {
+        let (done, ended) = channel();
+        std::thread::spawn(move || {
+            test();
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(60)).expect("the threads still wait, or one panicked");
+    }
 
     /// Threads that spin as long as it takes, that always sleep, and that sometimes do.
     #[test]
     fn nobody_goes_on_before_everybody_is_there() {
-        for (spins, rounds) in [(usize::MAX, 20), (0, 500), (20, 500)] {
-            let barrier = Barrier { spins, ..Barrier::new(3) };
-            let arrived = AtomicUsize::new(0);
-            std::thread::scope(|scope| {
-                for _ in 0..3 {
-                    scope.spawn(|| {
-                        for round in 1..=rounds {
-                            arrived.fetch_add(1, Relaxed);
-                            barrier.wait().unwrap();
-                            assert_eq!(arrived.load(Relaxed), 3 * round);
-                            barrier.wait().unwrap();
-                        }
-                    });
-                }
-            });
-            assert_eq!(barrier.asleep.into_inner(), 0);
-        }
+        must_end(|| {
+            for (spins, rounds) in [(usize::MAX, 20), (0, 2000), (1, 2000), (20, 500)] {
+                let barrier = Barrier { spins, ..Barrier::new(3) };
+                let arrived = AtomicUsize::new(0);
+                std::thread::scope(|scope| {
+                    for _ in 0..3 {
+                        scope.spawn(|| {
+                            for round in 1..=rounds {
+                                arrived.fetch_add(1, Relaxed);
+                                barrier.wait().unwrap();
+                                assert_eq!(arrived.load(Relaxed), 3 * round);
+                                barrier.wait().unwrap();
+                            }
+                        });
+                    }
+                });
+                assert_eq!(barrier.asleep.into_inner(), 0);
+            }
+        });
     }
 
     #[test]
     fn a_broken_barrier_lets_everybody_go() {
-        for spins in [usize::MAX, 0] {
-            let barrier = Barrier { spins, ..Barrier::new(2) };
-            std::thread::scope(|scope| {
-                let waiting = scope.spawn(|| barrier.wait());
-                while barrier.arrived.load(Relaxed) == 0 {
+        must_end(|| {
+            for spins in [usize::MAX, 0] {
+                let barrier = Barrier { spins, ..Barrier::new(2) };
+                std::thread::scope(|scope| {
+                    let waiting = scope.spawn(|| barrier.wait());
+                    while barrier.arrived.load(Relaxed) == 0 {
+                        std::thread::yield_now();
+                    }
+                    drop(BreakOnDrop(&barrier));
+                    assert!(waiting.join().unwrap().is_err());
+                });
+                assert!(barrier.wait().is_err());
+            }
+        });
+    }
+
+    /// Whoever is last to arrive meanwhile does not repair it.
+    #[test]
+    fn a_barrier_that_is_broken_while_threads_arrive_stays_broken() {
+        must_end(|| {
+            for _ in 0..1000 {
+                let barrier = Barrier { spins: 0, ..Barrier::new(2) };
+                std::thread::scope(|scope| {
+                    for _ in 0..2 {
+                        scope.spawn(|| while barrier.wait().is_ok() {});
+                    }
                     std::thread::yield_now();
-                }
-                drop(BreakOnDrop(&barrier));
-                assert!(waiting.join().unwrap().is_err());
-            });
-            assert!(barrier.wait().is_err());
-        }
+                    barrier.break_up();
+                });
+                assert_eq!(barrier.meetings.into_inner(), Barrier::BROKEN);
+            }
+        });
     }
 }

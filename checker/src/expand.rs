@@ -68,7 +68,8 @@ impl<'c, M: Checkable> Steps<'c, M> {
         Self { model: checker.model, in_place: checker.in_place, symmetry: checker.symmetry }
     }
 
-    /// Collects the state after an action, if there is one; whether it lies within the boundary.
+    /// Collects the state after an action, if there is one; whether it lies within the boundary. What does not is collected
+    /// all the same, and is to be taken back.
     /// (A state is passed on as seldom as possible: a copy of what was just written waits until the writing is done.)
     #[inline]
     fn take(

@@ -29,7 +29,8 @@ impl std::fmt::Display for Limit {
 }
 
 /// The memory that the engine has taken and may take. Every buffer that grows with the search asks first, but
-/// for those of a few kilobytes, and the block of successors that each thread is filling.
+/// for those of a few kilobytes, the block of successors that each thread is filling, and what it finds for those of
+/// a part in a shard.
 #[derive(Debug)]
 pub(crate) struct Budget {
     used: AtomicU64,
@@ -55,6 +56,11 @@ impl Budget {
 
     pub(crate) fn release(&self, bytes: usize) {
         self.used.fetch_sub(bytes as u64, Relaxed);
+    }
+
+    /// How much may still be taken.
+    pub(crate) fn left(&self) -> u64 {
+        self.max.saturating_sub(self.used())
     }
 
     pub(crate) fn used(&self) -> u64 {

@@ -119,8 +119,8 @@ pub(crate) struct Worker<'c, M: Checkable> {
     firsts: Firsts,
 }
 
-/// What the last part found, and the one before it, when successors are looked up. (Kept, because threads that ask for
-/// memory wait for each other.)
+/// What the last part found, and the one before it, when successors are looked up. (Kept: when every shard grew its own,
+/// threads waited for each other's memory.)
 type Firsts = [Vec<First>; 2];
 
 impl<'c, M: Checkable> Worker<'c, M> {
@@ -148,7 +148,10 @@ pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 impl<'c, M: Checkable> Crew<'c, M> {
     pub(crate) fn new(shared: &'c Shared<'c, M>, threads: usize) -> Self {
-        shared.shards.iter().for_each(|shard| write(shard).expect_many(&shared.budget));
+        // Threads that ask for memory wait for each other, so some is taken beforehand, if there is plenty.
+        if shared.budget.left() / 16 >= SHARDS as u64 * Shard::<M::State>::BYTES_EXPECTED {
+            shared.shards.iter().for_each(|shard| write(shard).expect_many(&shared.budget));
+        }
         let placement = Placement::new(threads);
         placement.keep_apart(0);
         let part = |_| Part { successors: RwLock::default(), result: Mutex::default() };

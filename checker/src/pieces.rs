@@ -22,6 +22,8 @@ impl<T> Pieces<T> {
         }
     };
     const ITEMS: usize = 1 << Self::SHIFT;
+    /// The size of a piece.
+    pub(crate) const BYTES: usize = Self::ITEMS * size_of::<T>();
 
     pub(crate) fn new() -> Self {
         Self { pieces: Vec::new(), len: 0 }
@@ -78,7 +80,7 @@ impl<T> Pieces<T> {
     /// Begins with a piece of full size, if there is memory for it.
     pub(crate) fn expect_many(&mut self, budget: &Budget) {
         if self.pieces.first().is_none_or(|piece| piece.capacity() < Self::ITEMS) {
-            // Whoever needs the memory is told that there is none.
+            // If there is none, whoever needs it is told.
             let _ = self.widen(0, Self::ITEMS, budget);
         }
     }
@@ -87,6 +89,12 @@ impl<T> Pieces<T> {
     pub(crate) fn clear(&mut self) {
         self.pieces.iter_mut().for_each(Vec::clear);
         self.len = 0;
+    }
+
+    /// The memory that is held, in bytes.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.capacity() * size_of::<T>()).sum()
     }
 
     /// The items in their order, piece by piece.

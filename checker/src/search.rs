@@ -111,15 +111,13 @@ impl<'c, M: Checkable> Search<'c, M> {
     const STRETCH: usize = 4096;
     /// A level from this size on is worth the meetings of several threads.
     const LARGE: usize = 2048;
-    /// From this size on the other threads are started, so that they are there when a large level comes.
-    const GROWING: usize = Self::LARGE / 4;
 
     fn new(shared: &'c Shared<'c, M>) -> Self {
         let worker = Worker::new(shared);
         Self { shared, next: Pieces::new(), states: 0, depth: 0, findings: worker.expander.findings.clone(), worker }
     }
 
-    /// `crew` is filled when levels grow large, and its threads leave when this returns.
+    /// `crew` is filled when the first large level comes, and its threads leave when this returns.
     fn run<'scope>(&mut self, scope: &'scope Scope<'scope, '_>, crew: &'scope OnceLock<Crew<'c, M>>) -> Result<(), Stop>
     where
         'c: 'scope,
@@ -132,16 +130,19 @@ impl<'c, M: Checkable> Search<'c, M> {
             search.worker.blocks.filling.came_from(StateId::NONE);
             store.finish(&mut search.worker.blocks, &mut search.worker.expander.place)
         })?;
-        let mut dismiss = None;
+        // Until this is dropped the other threads are there, if they could be started.
+        let mut hired = None;
         while self.next.len() > 0 {
             let before = self.stored();
             self.begin_level();
-            if dismiss.is_none() && self.has_level_of(Self::GROWING) {
-                dismiss = Some(self.hire(scope, crew.get_or_init(|| self.crew())));
-            }
-            let result = match crew.get().filter(|_| self.has_level_of(Self::LARGE)) {
-                Some(crew) => self.level_with(crew),
-                None => self.level(),
+            let result = if self.is_large_level() {
+                let crew = crew.get_or_init(|| Crew::new(self.shared, self.shared.checker.threads));
+                match hired.get_or_insert_with(|| self.hire(scope, crew)) {
+                    Ok(_) => self.level_with(crew),
+                    Err(_) => self.level(),
+                }
+            } else {
+                self.level()
             };
             self.depth += u32::from(self.stored() > before);
             result?;
@@ -154,29 +155,30 @@ impl<'c, M: Checkable> Search<'c, M> {
         self.next.clear();
     }
 
-    /// Whether there are other threads to work with, and at least this many states in the level for them.
-    fn has_level_of(&self, states: usize) -> bool {
+    fn is_large_level(&self) -> bool {
         let Checker { threads, batch, .. } = self.shared.checker;
-        let enough = if batch.is_some() { 1 } else { states };
-        *threads > 1 && read(&self.shared.frontier).len() >= enough
+        let large = if batch.is_some() { 1 } else { Self::LARGE };
+        *threads > 1 && read(&self.shared.frontier).len() >= large
     }
 
-    fn crew(&self) -> Crew<'c, M> {
-        Crew::new(self.shared, self.shared.checker.threads)
-    }
-
-    /// Starts the other threads, until what this returns is dropped.
-    fn hire<'scope>(&self, scope: &'scope Scope<'scope, '_>, crew: &'scope Crew<'c, M>) -> BreakOnDrop<'scope>
+    /// Starts the other threads, until what this returns is dropped. If the system refuses one, they all leave, and this
+    /// thread goes on alone.
+    fn hire<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        crew: &'scope Crew<'c, M>,
+    ) -> std::io::Result<BreakOnDrop<'scope>>
     where
         'c: 'scope,
     {
+        let dismiss = BreakOnDrop(&crew.barrier);
         for number in 1..self.shared.checker.threads {
-            scope.spawn(move || {
+            thread::Builder::new().spawn_scoped(scope, move || {
                 let _dismiss = BreakOnDrop(&crew.barrier);
                 crew.follow(number);
-            });
+            })?;
         }
-        BreakOnDrop(&crew.barrier)
+        Ok(dismiss)
     }
 
     /// Expands a level on this thread.

@@ -94,6 +94,7 @@ const LINE_BITS: u32 = 4;
 const TAKEN: u32 = 1 << 31;
 /// The bit of the entries that do not stand in the line where they belong.
 const AWAY: u32 = 1 << 30;
+const _: () = assert!(AWAY >= 1 << LOCAL_BITS, "the bit is none of the number of a state");
 
 /// A set of slots of a line, one bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,8 +141,8 @@ impl Line {
         self.0.iter().copied().take_while(|entry| *entry != 0)
     }
 
-    /// The entries at home that have `side` of this bit, without it. There are no branches: each entry is written to the
-    /// end, and the end moves on if it was one of them.
+    /// The entries at home that have `side` of this bit, without it. Nothing branches on what an entry is: each is written
+    /// to the end, and the end moves on if it was one of them.
     fn half(&self, bit: u32, side: u32) -> Self {
         let (mut half, mut end) = (Self::EMPTY, 0);
         for entry in self.entries() {
@@ -222,7 +223,10 @@ impl<S: PartialEq + Hash> Shard<S> {
         Self { states: Pieces::new(), parents: Pieces::new(), table: Vec::new(), numbers: LINE as u32 - 1 }
     }
 
-    /// Takes the memory for some more states, if it is there: threads that ask for memory wait for each other.
+    /// The memory that [`Shard::expect_many`] takes at most.
+    pub(crate) const BYTES_EXPECTED: u64 = (Pieces::<S>::BYTES + Pieces::<u32>::BYTES) as u64;
+
+    /// Takes the memory for some more states, if it is there.
     pub(crate) fn expect_many(&mut self, budget: &Budget) {
         self.states.expect_many(budget);
         self.parents.expect_many(budget);
@@ -340,9 +344,13 @@ impl<S: PartialEq + Hash> Shard<S> {
         if lines * LINE > 1 << LOCAL_BITS || self.len() >= LOCAL_MAX {
             return Err(Limit::States);
         }
-        budget.reserve(lines * size_of::<Line>())?;
+        let bytes = lines * size_of::<Line>();
+        budget.reserve(bytes)?;
         let mut table = Vec::new();
-        table.try_reserve_exact(lines).map_err(|_| Limit::Memory)?;
+        if table.try_reserve_exact(lines).is_err() {
+            budget.release(bytes);
+            return Err(Limit::Memory);
+        }
         // The lowest bit of the old tags.
         let bit = (self.table.len() * LINE) as u32;
         for side in [0, bit] {
@@ -425,6 +433,29 @@ mod tests {
         assert_eq!(shard.len(), 50_000);
         assert_eq!(shard.table.iter().flat_map(Line::entries).count(), 50_000);
         assert!(shard.states.pieces().flatten().copied().eq((0..50_000).map(|n| n * 977)));
+        let table = size_of_val(&shard.table[..]);
+        assert_eq!(budget.used() as usize, shard.states.bytes() + shard.parents.bytes() + table);
+    }
+
+    #[test]
+    fn an_entry_tells_whether_it_is_at_home() {
+        let budget = Budget::new(None);
+        let mut shard = Shard::new();
+        let mut away = 0;
+        for n in 0..20_000_u64 {
+            insert(&mut shard, n, &budget);
+            // Full to the brim, and just after growing.
+            if [3 << 12, (3 << 12) + 1].contains(&shard.len()) {
+                for (line, entries) in shard.table.iter().enumerate() {
+                    for entry in entries.entries() {
+                        let home = shard.home(hash_of(shard.state(shard.local(entry))));
+                        assert_eq!(entry & AWAY != 0, home != line);
+                        away += u32::from(home != line);
+                    }
+                }
+            }
+        }
+        assert!(away > 100, "{away}");
     }
 
     #[test]

@@ -40,6 +40,13 @@ impl Hash for Number {
     }
 }
 
+impl Trap {
+    fn kind(&self, digit: u64) -> usize {
+        assert!(!(self.phase == Phase::Kind && digit == 2), "the trap at 2");
+        digit as usize
+    }
+}
+
 impl Model for Trap {
     type State = Number;
     type Action = u64;
@@ -75,7 +82,7 @@ impl Model for Trap {
 
 fn run(phase: Phase, threads: usize) -> ErrorOf<Trap> {
     let model = Trap { phase };
-    let checker = Checker::new(&model).threads(threads).step_kinds(3, |_, digit| *digit as usize);
+    let checker = Checker::new(&model).threads(threads).step_kinds(3, |model, digit| model.kind(*digit));
     let checker = checker.symmetry(|_, number| {
         number.trap(Phase::Canonical);
         number.clone()
@@ -101,6 +108,15 @@ fn a_panic_becomes_an_error_that_names_the_state() {
             // The state itself could not be stored; the run ends before it (or there, when it is met again).
             assert!([500, 1000].contains(&path.unwrap().last().value));
         }
+    }
+}
+
+#[test]
+fn a_panic_while_the_kind_of_a_step_is_told_becomes_an_error() {
+    for threads in [1, 2] {
+        let CheckError::Panicked { during, message, path } = run(Phase::Kind, threads) else { panic!("no panic") };
+        assert_eq!((during, message.as_str()), (Phase::Kind, "the trap at 2"));
+        assert_eq!(path.unwrap().last().value, 1);
     }
 }
 

@@ -143,3 +143,38 @@ fn what_lies_beyond_the_boundary_is_counted() {
     assert!(report.cut_by_boundary > 0);
     assert!(report.limit.is_none() && !report.saw_everything());
 }
+
+#[test]
+fn what_begins_beyond_the_boundary_is_counted() {
+    let model = Restated {
+        model: TwoPhaseCommit { rms: 3 },
+        property: || Property::sometimes("commits", |_, state: &State| state.tm == Tm::Committed),
+        within_boundary: |_| false,
+    };
+    let report = Checker::new(&model).run().unwrap();
+    assert_eq!((report.states, report.cut_by_boundary), (0, 1));
+}
+
+/// Several threads take memory beforehand, but not where that leaves too little for the search.
+#[test]
+fn a_search_that_just_fits_into_memory_fits_with_several_threads() {
+    struct Wide;
+    impl Model for Wide {
+        type State = [u64; 6];
+        type Action = u64;
+        fn init_states(&self) -> Vec<[u64; 6]> {
+            (0..2500).map(|n| [n, 0, 0, 0, 0, 0]).collect()
+        }
+        fn actions(&self, state: &[u64; 6], actions: &mut Vec<u64>) {
+            actions.extend((state[1] < 3).then_some(1));
+        }
+        fn next_state(&self, state: &[u64; 6], step: u64) -> Option<[u64; 6]> {
+            let mut next = *state;
+            next[1] += step;
+            Some(next)
+        }
+    }
+    let needed = Checker::new(&Wide).run().unwrap().peak_bytes;
+    let report = Checker::new(&Wide).threads(2).max_memory(needed + needed / 2).run().unwrap();
+    assert_eq!((report.states, report.limit), (10_000, None), "{needed} bytes");
+}
