@@ -50,17 +50,21 @@ impl Barrier {
             return Err(Broken);
         }
         if self.arrived.fetch_add(1, AcqRel) + 1 == self.threads {
-            // Nobody arrives for the next meeting before this one is counted.
-            self.arrived.store(0, Relaxed);
-            let counted = self.meetings.compare_exchange(before, before + 1, SeqCst, SeqCst);
-            self.wake();
-            return counted.map(drop).map_err(|_| Broken);
+            return self.count_meeting(before);
         }
         let is_over = || self.meetings.load(SeqCst) != before;
         if !self.spin_until(is_over) {
             self.sleep_until(is_over);
         }
         if self.meetings.load(SeqCst) == Self::BROKEN { Err(Broken) } else { Ok(()) }
+    }
+
+    /// Nobody arrives for the next meeting before this one is counted.
+    fn count_meeting(&self, before: u64) -> Result<(), Broken> {
+        self.arrived.store(0, Relaxed);
+        let counted = self.meetings.compare_exchange(before, before + 1, SeqCst, SeqCst);
+        self.wake();
+        counted.map(drop).map_err(|_| Broken)
     }
 
     /// Sends everybody home, now and ever after.
@@ -109,6 +113,7 @@ impl Drop for BreakOnDrop<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
     use std::sync::mpsc::channel;
     use std::time::Duration;
 
@@ -166,21 +171,38 @@ mod tests {
         });
     }
 
-    /// Whoever is last to arrive meanwhile does not repair it.
+    /// Whoever is last to arrive when it breaks does not repair it.
     #[test]
-    fn a_barrier_that_is_broken_while_threads_arrive_stays_broken() {
+    fn a_barrier_that_is_broken_stays_broken() {
+        let barrier = Barrier::new(2);
+        let before = barrier.meetings.load(SeqCst);
+        barrier.break_up();
+        assert!(barrier.count_meeting(before).is_err());
+        assert!(barrier.wait().is_err());
+    }
+
+    /// Who has looked for the last time, and does not sleep yet, is not forgotten.
+    #[test]
+    fn who_is_about_to_sleep_is_woken() {
         must_end(|| {
-            for _ in 0..1000 {
-                let barrier = Barrier { spins: 0, ..Barrier::new(2) };
-                std::thread::scope(|scope| {
-                    for _ in 0..2 {
-                        scope.spawn(|| while barrier.wait().is_ok() {});
+            let barrier = Barrier::new(2);
+            let (has_looked, is_time) = (AtomicBool::new(false), AtomicBool::new(false));
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !has_looked.load(SeqCst) {
+                        std::thread::yield_now();
                     }
-                    std::thread::yield_now();
-                    barrier.break_up();
+                    is_time.store(true, SeqCst);
+                    barrier.wake();
                 });
-                assert_eq!(barrier.meetings.into_inner(), Barrier::BROKEN);
-            }
+                barrier.sleep_until(|| {
+                    let seen = is_time.load(SeqCst);
+                    if !has_looked.swap(true, SeqCst) {
+                        std::thread::sleep(Duration::from_millis(50));
+                    }
+                    seen
+                });
+            });
         });
     }
 }
