@@ -32,7 +32,7 @@ pub enum Answer {
 /// questions.
 ///
 /// # Errors
-/// That of `hand_out`, after which nothing more is asked.
+/// That of `hand_out`, after which nothing more is asked; the system allows no thread.
 pub fn ask_all(
     questions: &[Box<dyn Question>],
     plan: &Plan,
@@ -47,14 +47,22 @@ pub fn ask_all(
     let (sender, answers) = mpsc::channel();
     let handed_out = thread::scope(|scope| {
         let (line, plans) = (&line, &plans);
-        scope.spawn(move || {
-            alone.work((0, &plans[0]), line, &sender);
+        let ask = move || {
+            let first = (0, &plans[0]);
+            alone.work(first, line, &sender);
             let rest = Arc::new(Queue { turns: Turns::new(together, plan.threads, workers), ..alone });
-            for worker in plans.iter().enumerate() {
+            for worker in plans.iter().enumerate().skip(1) {
                 let (sender, rest) = (sender.clone(), Arc::clone(&rest));
-                scope.spawn(move || rest.work(worker, line, &sender));
+                // If the system allows no more threads, fewer questions are asked at once.
+                let started = thread::Builder::new().spawn_scoped(scope, move || rest.work(worker, line, &sender));
+                if started.is_err() {
+                    break;
+                }
             }
-        });
+            rest.work(first, line, &sender);
+        };
+        let started = thread::Builder::new().spawn_scoped(scope, ask);
+        started.map_err(|error| Failure::usage(format_args!("cannot start a thread: {error}")))?;
         // However this ends, searches under way would only keep the user waiting.
         let mut stop = StopOnDrop { stop: &plan.stop, armed: true };
         let mut waiting = BTreeMap::new();

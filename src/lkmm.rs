@@ -369,23 +369,25 @@ impl Setup {
     }
 }
 
-/// Applies `work` to every item on up to `threads` threads. The results are in the order of the items.
+/// Applies `work` to every item on up to `threads` threads, fewer if the system allows no more. The results are in the
+/// order of the items.
 fn in_parallel<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
+    let take_turns = || {
+        let mut mine = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return mine };
+            mine.push((index, work(item)));
+        }
+    };
     let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.clamp(1, items.len().max(1)))
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut mine = Vec::new();
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(item) = items.get(index) else { return mine };
-                        mine.push((index, work(item)));
-                    }
-                })
-            })
+        let others: Vec<_> = (1..threads.min(items.len()))
+            .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, take_turns).ok())
             .collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("a worker does not panic")).collect()
+        let mut done = take_turns();
+        done.extend(others.into_iter().flat_map(|worker| worker.join().expect("a worker does not panic")));
+        done
     });
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()

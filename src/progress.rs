@@ -31,7 +31,8 @@ impl ProgressLine {
         bar.set_style(ProgressStyle::with_template("{spinner} {prefix} {msg}").expect("a constant template"));
         let done = Arc::new(AtomicBool::new(false));
         let state = Mutex::new(State { left: questions, asking: vec![None; searches.len()] });
-        let ticker = (!bar.is_hidden()).then(|| start_ticker(bar.clone(), searches, Arc::clone(&done)));
+        let is_shown = !bar.is_hidden();
+        let ticker = is_shown.then(|| start_ticker(bar.clone(), searches, Arc::clone(&done))).flatten();
         Self { bar, state, done, ticker: Mutex::new(ticker) }
     }
 
@@ -89,9 +90,14 @@ impl Drop for ProgressLine {
     }
 }
 
-fn start_ticker(bar: ProgressBar, searches: Vec<Arc<checker::Progress>>, done: Arc<AtomicBool>) -> JoinHandle<()> {
+/// Shows how the searches get on, if the system allows a thread for it.
+fn start_ticker(
+    bar: ProgressBar,
+    searches: Vec<Arc<checker::Progress>>,
+    done: Arc<AtomicBool>,
+) -> Option<JoinHandle<()>> {
     const TICK: Duration = Duration::from_millis(200);
-    std::thread::spawn(move || {
+    let tick = move || {
         let mut before = 0;
         while !done.load(Ordering::Relaxed) {
             std::thread::sleep(TICK);
@@ -103,7 +109,8 @@ fn start_ticker(bar: ProgressBar, searches: Vec<Arc<checker::Progress>>, done: A
             bar.set_message(format!("{} states, {:.1} million/s", HumanCount(states), rate / 1e6));
             bar.tick();
         }
-    })
+    };
+    std::thread::Builder::new().spawn(tick).ok()
 }
 
 #[cfg(test)]

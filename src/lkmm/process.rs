@@ -29,8 +29,8 @@ pub(super) fn run(mut command: Command, timeout: Duration) -> Result<Said, Failu
         .spawn()
         .map_err(|error| Failure::NoVerdict(format!("cannot run {program}: {error}")))?;
     let (done, both_done) = mpsc::channel();
-    let stdout = read_on_a_thread(child.stdout.take().expect("stdout is piped"), done.clone());
-    let stderr = read_on_a_thread(child.stderr.take().expect("stderr is piped"), done);
+    let stdout = read_on_a_thread(child.stdout.take().expect("stdout is piped"), done.clone())?;
+    let stderr = read_on_a_thread(child.stderr.take().expect("stderr is piped"), done)?;
     // Nothing is ever sent: the channel closes when both readers have seen the end, or when time is up.
     let _ = both_done.recv_timeout(timeout);
     let Some(success) = wait(&mut child, deadline, &program)? else { return Err(Failure::TimedOut(timeout)) };
@@ -57,13 +57,15 @@ fn wait(child: &mut Child, deadline: Instant, program: &str) -> Result<Option<bo
 type Reader = JoinHandle<std::io::Result<Vec<u8>>>;
 
 /// Reads all that `stream` has; `done` is dropped at its end.
-fn read_on_a_thread(stream: impl Read + Send + 'static, done: mpsc::Sender<()>) -> Reader {
-    std::thread::spawn(move || {
+fn read_on_a_thread(stream: impl Read + Send + 'static, done: mpsc::Sender<()>) -> Result<Reader, Failure> {
+    let read = move || {
         let mut bytes = Vec::new();
         let read = stream.take(OUTPUT_LIMIT + 1).read_to_end(&mut bytes);
         drop(done);
         read.map(|_| bytes)
-    })
+    };
+    let started = std::thread::Builder::new().spawn(read);
+    started.map_err(|error| Failure::NoVerdict(format!("cannot start a thread: {error}")))
 }
 
 fn text(reader: Reader, program: &str) -> Result<String, Failure> {
