@@ -68,8 +68,7 @@ impl<'c, M: Checkable> Steps<'c, M> {
         Self { model: checker.model, in_place: checker.in_place, symmetry: checker.symmetry }
     }
 
-    /// Collects the state after an action, if there is one; whether it lies within the boundary. What does not is collected
-    /// all the same, and is to be taken back.
+    /// Collects the state after an action, if there is one and it lies within the boundary: whether it does.
     /// (A state is passed on as seldom as possible: a copy of what was just written waits until the writing is done.)
     #[inline]
     fn take(
@@ -91,7 +90,11 @@ impl<'c, M: Checkable> Steps<'c, M> {
                 next
             }
         };
-        Some(self.judge(next, place))
+        let inside = self.judge(next, place);
+        if !inside {
+            candidates.pop();
+        }
+        Some(inside)
     }
 
     /// Whether a state lies within the boundary; then it is turned into its canonical form.
@@ -171,20 +174,15 @@ impl<'c, M: Checkable> Expander<'c, M> {
                 place.phase = Phase::Kind;
                 kind_of(steps.model, &action)
             });
-            match steps.take(state, action, candidates, place) {
-                None => {}
-                Some(false) => {
-                    candidates.pop();
-                    possible += 1;
-                }
-                Some(true) => {
-                    possible += 1;
-                    inside += 1;
-                    if let Some(kind) = kind {
-                        place.phase = Phase::Kind;
-                        findings.kinds[kind] += 1;
-                    }
-                }
+            let Some(is_inside) = steps.take(state, action, candidates, place) else { continue };
+            possible += 1;
+            if !is_inside {
+                continue;
+            }
+            inside += 1;
+            if let Some(kind) = kind {
+                place.phase = Phase::Kind;
+                findings.kinds[kind] += 1;
             }
         }
         findings.transitions += inside;
